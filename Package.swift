@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+/// The agent is Embedded Swift: no runtime, no heap, and no vector registers, so that its slow
+/// paths need to save general registers only. It is optimised in debug builds as well, because
+/// at -Onone globals go through `swift_once`.
+let agentSettings: [SwiftSetting] = [
+    .enableExperimentalFeature("Embedded"),
+    .unsafeFlags([
+        "-wmo", "-O", "-no-allocations", "-Xfrontend", "-disable-stack-protector",
+        "-Xcc", "-mno-sse", "-Xcc", "-mno-mmx", "-Xcc", "-mno-avx",
+    ]),
+]
+
+let agentLinking: [LinkerSetting] = [
+    .unsafeFlags([
+        "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/Agent/agent.map",
+        "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now",
+        "-Xclang-linker", "-nostdlib",
+    ])
+]
+
+let package = Package(
+    name: "nopal",
+    products: [
+        .executable(name: "nopal", targets: ["nopal"]),
+        .library(name: "nopal-agent", type: .dynamic, targets: ["Agent"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    ],
+    targets: [
+        // The leaf: the contract of agent, host and readers.
+        .target(name: "TraceFormat", swiftSettings: strict),
+
+        // The way of a patch.
+        .target(name: "MachineCode", swiftSettings: strict),
+        .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
+        .target(
+            name: "Stubs", dependencies: ["MachineCode", "Patching", "TraceFormat"],
+            swiftSettings: strict),
+        .target(
+            name: "Programs",
+            dependencies: ["Patching", "MachineCode", "CElfutils", "CCapstone", "CDemangle"],
+            swiftSettings: strict),
+        .target(
+            name: "AgentShims",
+            cSettings: [
+                .unsafeFlags([
+                    "-O2", "-fvisibility=hidden", "-mgeneral-regs-only", "-fno-builtin",
+                    "-ftls-model=initial-exec", "-fno-stack-protector",
+                ])
+            ]),
+        .target(
+            name: "Agent", dependencies: ["AgentShims"], exclude: ["agent.map"],
+            swiftSettings: agentSettings, linkerSettings: agentLinking),
+        .target(
+            name: "Control",
+            dependencies: ["Programs", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport", "CXXHash"],
+            swiftSettings: strict),
+
+        // The way of an event.
+        .target(name: "Reading", dependencies: ["TraceFormat", "CXXHash", "CSupport"], swiftSettings: strict),
+        .target(name: "Analysis", dependencies: ["Reading"], swiftSettings: strict),
+        .target(
+            name: "Exporting",
+            dependencies: [
+                "Reading", "Analysis", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: strict),
+
+        .executableTarget(
+            name: "nopal",
+            dependencies: [
+                "Control", "Programs", "Patching", "Reading", "Analysis", "Exporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        // C libraries.
+        .systemLibrary(name: "CElfutils", providers: [.apt(["libdw-dev", "libelf-dev"])]),
+        .systemLibrary(name: "CCapstone", providers: [.apt(["libcapstone-dev"])]),
+        .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CDemangle", providers: [.apt(["libiberty-dev"])]),
+        .target(name: "CSupport"),
+
+        .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+    ]
+)

@@ -1,0 +1,36 @@
+/// What stands at a function's entry and can be turned into a call-through to a stub.
+public enum SiteShape: Equatable, Hashable, Sendable {
+    /// One NOP of full size (clang's `-fpatchable-function-entry=5`, `-mnop-mcount`).
+    case singleNop(byteCount: Int)
+    /// A run of one-byte NOPs (gcc's `-fpatchable-function-entry=5`).
+    case smallNops(count: Int)
+    /// `call __fentry__`, direct (5 bytes) or through the GOT (6 bytes), at the entry.
+    case fentryCall(byteCount: Int)
+    /// `prologue; call mcount`: the prologue slides down over the call, and the sled comes first.
+    case mcountCall(prologueByteCount: Int, callByteCount: Int)
+    /// An XRay entry sled: `jmp +9` over nine bytes of NOP.
+    case xraySled
+}
+
+/// A place at a function's entry that can be patched.
+///
+/// Addresses are link-time virtual addresses of the module, in bytes.
+public struct Site: Equatable, Sendable {
+    /// Where the sled's first byte goes.
+    public var address: UInt64
+    public var shape: SiteShape
+    /// What stands in the whole rewritten window now, from `address` on.
+    public var original: [UInt8]
+    /// What follows the 5-byte sled once armed, up to the window's end: the slid prologue, NOPs.
+    public var tail: [UInt8]
+
+    public init(address: UInt64, shape: SiteShape, original: [UInt8], tail: [UInt8]) {
+        self.address = address
+        self.shape = shape
+        self.original = original
+        self.tail = tail
+    }
+
+    /// The size of a sled on x86-64: `test eax, imm32` or `jmp rel32`.
+    public static let sledByteCount = 5
+}

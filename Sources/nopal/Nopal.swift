@@ -1,0 +1,7 @@
+import ArgumentParser
+
+@main
+struct Nopal: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nopal", abstract: "Trace every function of a running native program.")
+}
