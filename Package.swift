@@ -17,7 +17,8 @@ let agentSettings: [SwiftSetting] = [
 let agentLinking: [LinkerSetting] = [
     .unsafeFlags([
         "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/Agent/agent.map",
-        "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now",
+        "-Xlinker", "--gc-sections", "-Xlinker", "-Bsymbolic", "-Xlinker", "-z", "-Xlinker", "now",
+        "-Xlinker", "-z", "-Xlinker", "initfirst",
         "-Xclang-linker", "-nostdlib",
     ])
 ]

@@ -21,6 +21,9 @@ void nopal_register_fork_child(void (*child)(void)) {
     if (__register_atfork) __register_atfork(0, 0, child, 0);
 }
 
+extern uint64_t nopal_exec_resume __attribute__((visibility("hidden")));
+void nopal_set_exec_resume(uint64_t address) { nopal_exec_resume = address; }
+
 struct r_debug;
 extern struct r_debug _r_debug __attribute__((weak));
 void *nopal_r_debug(void) { return &_r_debug; }
@@ -74,4 +77,11 @@ void *memmove(void *to, const void *from, size_t count) {
     if ((uintptr_t)to - (uintptr_t)from >= count) return memcpy(to, from, count);
     for (size_t i = count; i > 0; i--) ((volatile char *)to)[i - 1] = ((const char *)from)[i - 1];
     return to;
+}
+
+extern void nopal_start(char **environment);
+__attribute__((constructor)) static void start(int argc, char **argv, char **environment) {
+    (void)argc;
+    (void)argv;
+    nopal_start(environment);
 }

@@ -27,7 +27,8 @@ struct nopal_thread {
     uint32_t lingering[4]; // 112: 1 + index of blocks with words reserved and not yet written
     uint64_t environment;  // 128: scratch for exec, kept for the next one
     uint64_t environment_byte_count; // 136
-    uint64_t barrier;      // 144: entries pushed past the shadow stack's reserve
+    uint32_t failed_generation; // 144: freeGeneration when no block was found; 0 otherwise
+    uint32_t unused;
 };
 
 /// One open call on a shadow stack.
@@ -56,7 +57,7 @@ void nopal_register_fork_child(void (*child)(void));
 
 /// The code that a patched `execve` and `_dl_debug_state` jump to.
 void nopal_exec_hook(void);
-extern uint64_t nopal_exec_resume;
+void nopal_set_exec_resume(uint64_t address);
 
 /// The unwinder's init function, wrapped: see `Unwinding.swift`.
 void nopal_unwinder_init(int argc, char **argv, char **envp);

@@ -16,7 +16,8 @@ public enum AgentMessage {
 
     public enum Kind: UInt64, Sendable {
         /// a version, b pid, c parent's pid, d thread-state offset from the thread pointer (signed),
-        /// e address of the agent's `nopal_vectors` table, f 1 after fork, g tasks in the process.
+        /// e, f, g addresses of the slow paths enter, record, leave; text: three u64: address of
+        /// the personality, 1 after a fork, tasks in the process.
         case hello = 1
         /// a load bias, b address of its dynamic section; text: path, empty for the executable.
         case module = 2
@@ -29,15 +30,16 @@ public enum AgentMessage {
         /// text: what went wrong.
         case complaint = 6
 
-        /// a block count that may be mapped, b 1: record.
+        /// a how many blocks the shared memory has room for, b the host's pid.
         case session = 16
         /// text: why not.
         case refuse = 17
-        /// One module's bundle. Fields in `ArmField`.
+        /// One module's bundle (see `Bundle`).
         case arm = 18
-        /// Every bundle was sent. a address of execve or 0, b of `__register_frame` or 0,
-        /// c of `_Unwind_GetGR` or 0, d of `_dl_debug_state` or 0,
-        /// e address of the dynamic section of an unwinder that is not initialised yet, or 0.
+        /// Every bundle was sent. a address of execve or 0, b of `__register_frame_info` or
+        /// `__register_frame` or 0, c of `_Unwind_GetGR` or 0, d 1: hook the loader,
+        /// e address of the dynamic section of an unwinder that is not initialised yet, or 0,
+        /// f 1: the function at b takes storage, g load bias of that unwinder.
         case armed = 19
     }
 }
@@ -49,7 +51,8 @@ public enum AgentMessage {
 /// arenaByteCount  plan: steps of 32 bytes, then the table of sites (mapped read-only)
 /// ```
 /// Message `arm`: a address, b arena bytes, c unwind table offset (in the arena), d step count,
-/// e count of sites in the table, f text range start, g text range end (runtime addresses).
+/// e count of sites in the table, f text range start, g text range end (runtime addresses);
+/// text: the module's load bias, u64.
 public enum Bundle {
     /// Step: kind u32 | width u32 | address u64 | value u64 | expected u64.
     public static let stepByteCount = 32
