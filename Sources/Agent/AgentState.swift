@@ -9,6 +9,8 @@ enum AgentState {
     nonisolated(unsafe) static var mappedBlockCount: UInt32 = 0
     nonisolated(unsafe) static var process: UInt32 = 0
     nonisolated(unsafe) static var hostProcess: UInt32 = 0
+    /// Calls deeper than this are not recorded; 0 for no limit.
+    nonisolated(unsafe) static var depthLimit: UInt64 = 0
     nonisolated(unsafe) static var socket: Int64 = -1
     nonisolated(unsafe) static var socketInode: UInt64 = 0
     /// 1 once the host was found to be gone and the sites were switched off.

@@ -72,6 +72,7 @@ enum Conversation {
     private static func mapMemory(_ descriptor: Int64) -> Bool {
         let readWrite = System.protectRead | System.protectWrite
         AgentState.hostProcess = UInt32(truncatingIfNeeded: Message.field(1))
+        AgentState.depthLimit = Message.field(2)
         // A limit on address space may not leave room for all of it.
         var count = Message.field(0)
         while count >= 8 {

@@ -21,6 +21,9 @@ extension UnsafeMutablePointer where Pointee == nopal_thread {
             pointee.stack_low = AgentState.mainStackLow
             pointee.stack_high = AgentState.mainStackHigh
         }
+        if AgentState.depthLimit != 0 {
+            pointee.depth_limit = region &+ (AgentState.depthLimit &+ 1) &* ShadowStack.entryByteCount
+        }
         pointee.shadow_top = region &+ ShadowStack.entryByteCount
         pointee.shadow_base = region
         return true

@@ -6,6 +6,7 @@ static struct nopal_entry unstarted = {.negated_slot = ~UINT64_C(0)};
 
 static __thread struct nopal_thread thread_state __attribute__((tls_model("initial-exec"))) = {
     .shadow_top = (uint64_t)(&unstarted + 1),
+    .depth_limit = ~UINT64_C(0),
 };
 
 struct nopal_thread *nopal_thread_state(void) { return &thread_state; }

@@ -55,7 +55,7 @@ public struct Arena: Sendable {
 
     /// The size that an arena for so many sites takes at most; what must be found free near them.
     public static func byteCount(siteCount: Int) -> Int {
-        let template = StubTemplate.entryAndExit(ThreadStateLayout(base: 0))
+        let template = StubTemplate.entryAndExit(ThreadStateLayout(base: 0), depthLimited: true)
         let used = stubsOffset + siteCount * stride(template) + UnwindTable.maximumByteCount
         return (used + 4095) / 4096 * 4096
     }
@@ -65,8 +65,10 @@ public struct Arena: Sendable {
     /// Generates the arena.
     ///
     /// Throws: `.outOfRange` when a site is farther from the arena than a branch reaches.
-    public init(at address: UInt64, agent: AgentAddresses, requests: [StubRequest]) throws(StubError) {
-        let full = StubTemplate.entryAndExit(agent.state)
+    public init(
+        at address: UInt64, agent: AgentAddresses, requests: [StubRequest], depthLimited: Bool = false
+    ) throws(StubError) {
+        let full = StubTemplate.entryAndExit(agent.state, depthLimited: depthLimited)
         let short = StubTemplate.entryOnly(agent.state)
         let stubsEnd = requests.reduce(Arena.stubsOffset) {
             $0 + Arena.stride($1.hasExit ? full : short)

@@ -20,11 +20,14 @@ public struct StubTemplate: Sendable {
     }
 
     /// Records the entry, calls the body, records the exit.
-    public static func entryAndExit(_ state: ThreadStateLayout) -> StubTemplate {
+    ///
+    /// With `depthLimited`, calls deeper than the thread's limit go to the body unrecorded.
+    public static func entryAndExit(_ state: ThreadStateLayout, depthLimited: Bool = false) -> StubTemplate {
         var stub = StubAssembler()
         saveArguments(&stub)
         checkShadowTop(&stub, state)
         stub.place(.record)
+        if depthLimited { checkDepth(&stub, state) }
         recordEntry(&stub, state)
         stub.place(.push)
         pushShadowEntry(&stub, state)
@@ -71,6 +74,11 @@ public struct StubTemplate: Sendable {
             .subtract(.rax, .rsp),
             .compareMemory(.base(.rcx, ShadowEntry.negatedSlot - Int32(ShadowEntry.byteCount)), .rax))
         stub.jump(if: .aboveOrEqual, to: .unusual)
+    }
+
+    private static func checkDepth(_ stub: inout StubAssembler, _ state: ThreadStateLayout) {
+        stub.emit(.load(.rcx, .fs(state.shadowTop)), .compareWithMemory(.rcx, .fs(state.depthLimit)))
+        stub.jump(if: .aboveOrEqual, to: .body)
     }
 
     /// Reserving is one instruction, so a signal handler that is traced can nest anywhere.

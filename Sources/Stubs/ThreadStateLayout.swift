@@ -11,6 +11,7 @@ public struct ThreadStateLayout: Equatable, Sendable {
     var limit: Int32 { base + 8 }
     var epoch: Int32 { base + 16 }
     var shadowTop: Int32 { base + 24 }
+    var depthLimit: Int32 { base + 32 }
 }
 
 /// Where the fields of a shadow stack's entry lie (`struct nopal_entry`), bytes.

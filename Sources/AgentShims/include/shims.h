@@ -4,30 +4,31 @@
 #include <stdint.h>
 #include <stddef.h>
 
-/// The state of one traced thread, in initial-exec TLS. Stubs reach the first five fields
+/// The state of one traced thread, in initial-exec TLS. Stubs reach the first six fields
 /// relative to the thread pointer; their offsets are part of the contract with `Stubs`.
 struct nopal_thread {
     uint64_t cursor;       //  0: where the next event word goes; stubs add 8 to reserve
     uint64_t limit;        //  8: end of the block; 0 without one
     uint32_t epoch;        // 16: upper half of the tick of the words being written
-    uint32_t is_waiting;   // 20: inside the slow path's wait for a block
+    uint32_t reserved;     // 20
     uint64_t shadow_top;   // 24: end of the shadow stack: the next entry goes here
-    uint64_t shadow_base;  // 32: its first entry, a sentinel; 0 before the first event
-    uint64_t shadow_limit; // 40: its end
-    uint64_t block;        // 48: address of the block; 0 without one
-    uint32_t block_index;  // 56
-    uint32_t sequence;     // 60: blocks taken so far
-    uint32_t serial;       // 64: this thread's serial; 0 before its first block
-    uint32_t tid;          // 68
-    uint64_t lost;         // 72: events lost since the last block was taken
-    uint64_t stack_low;    // 80: bounds of the thread's own stack; 0 when not looked up yet
-    uint64_t stack_high;   // 88
-    uint64_t graveyard;    // 96: address of entries dropped by inference, newest last, a ring
-    uint64_t grave_count;  // 104
-    uint32_t lingering[4]; // 112: 1 + index of blocks with words reserved and not yet written
-    uint64_t environment;  // 128: scratch for exec, kept for the next one
-    uint64_t environment_byte_count; // 136
-    uint32_t failed_generation; // 144: freeGeneration when no block was found; 0 otherwise
+    uint64_t depth_limit;  // 32: calls are not recorded while shadow_top is not below
+    uint64_t shadow_base;  // its first entry, a sentinel; 0 before the first event
+    uint64_t shadow_limit; // its end
+    uint64_t block;        // address of the block; 0 without one
+    uint32_t block_index;
+    uint32_t sequence;     // blocks taken so far
+    uint32_t serial;       // this thread's serial; 0 before its first block
+    uint32_t tid;
+    uint64_t lost;         // events lost since the last block was taken
+    uint64_t stack_low;    // bounds of the thread's own stack; 0 when not looked up yet
+    uint64_t stack_high;
+    uint64_t graveyard;    // address of entries dropped by inference, newest last, a ring
+    uint64_t grave_count;
+    uint32_t lingering[4]; // 1 + index of blocks with words reserved and not yet written
+    uint64_t environment;  // scratch for exec, kept for the next one
+    uint64_t environment_byte_count;
+    uint32_t failed_generation; // 1 + freeGeneration when no block was found; 0 otherwise
     uint32_t unused;
 };
 

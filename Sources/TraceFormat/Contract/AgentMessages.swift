@@ -30,7 +30,8 @@ public enum AgentMessage {
         /// text: what went wrong.
         case complaint = 6
 
-        /// a how many blocks the shared memory has room for, b the host's pid.
+        /// a how many blocks the shared memory has room for, b the host's pid,
+        /// c the depth limit or 0.
         case session = 16
         /// text: why not.
         case refuse = 17
