@@ -36,6 +36,9 @@ let package = Package(
         // The leaf: the contract of agent, host and readers.
         .target(name: "TraceFormat", swiftSettings: strict),
 
+        // Function name patterns: what -F and -N mean, for recorder and readers alike.
+        .target(name: "Globs", swiftSettings: strict),
+
         // The way of a patch.
         .target(name: "MachineCode", swiftSettings: strict),
         .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
@@ -75,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "Reading", "Analysis", "Exporting", "Globs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -88,5 +91,6 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
     ]
 )
