@@ -63,7 +63,7 @@ let package = Package(
             swiftSettings: agentSettings, linkerSettings: agentLinking),
         .target(
             name: "Control",
-            dependencies: ["Programs", "Globs", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport"],
+            dependencies: ["Programs", "Globs", "Demangling", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport"],
             swiftSettings: strict),
 
         // The way of an event.
