@@ -39,7 +39,6 @@ let package = Package(
 
         // The way of a patch.
         .target(name: "MachineCode", swiftSettings: strict),
-        .target(name: "Globs", swiftSettings: strict),
         .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
         .target(
             name: "Stubs", dependencies: ["MachineCode", "Patching", "TraceFormat"],
@@ -65,7 +64,10 @@ let package = Package(
             swiftSettings: strict),
 
         // The way of an event.
-        .target(name: "Reading", dependencies: ["TraceFormat", "CXXHash", "CSupport"], swiftSettings: strict),
+        .target(name: "Demangling", dependencies: ["CDemangle"], swiftSettings: strict),
+        .target(
+            name: "Reading", dependencies: ["TraceFormat", "Demangling", "CXXHash", "CSupport"],
+            swiftSettings: strict),
         .target(name: "Analysis", dependencies: ["Reading"], swiftSettings: strict),
         .target(
             name: "Exporting",
