@@ -37,9 +37,6 @@ let package = Package(
         // The leaf: the contract of agent, host and readers.
         .target(name: "TraceFormat", swiftSettings: strict),
 
-        // Function name patterns: what -F and -N mean, for recorder and readers alike.
-        .target(name: "Globs", swiftSettings: strict),
-
         // The way of a patch.
         .target(name: "MachineCode", swiftSettings: strict),
         .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
