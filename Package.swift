@@ -68,8 +68,9 @@ let package = Package(
         .target(
             name: "Exporting",
             dependencies: [
-                "Reading", "Analysis", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Reading", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
+            exclude: ["Perfetto/perfetto.proto"],
             swiftSettings: strict),
 
         .executableTarget(
