@@ -89,5 +89,10 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .testTarget(
+            name: "ExportingTests",
+            dependencies: [
+                "Exporting", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
     ]
 )
