@@ -89,7 +89,7 @@ struct CallgrindExporter: Exporter {
         if lostCount > 0 {
             output.put("desc: Trace: \(lostCount) events were lost; costs are too low\n")
         }
-        output.put("positions: line\nevents: ns\nevent: ns : Nanoseconds\nsummary: ")
+        output.put("positions: line\nevents: ns\nsummary: ")
         output.putDecimal(totalNanos)
         output.put(UInt8(ascii: "\n"))
     }
