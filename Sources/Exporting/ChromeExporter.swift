@@ -63,7 +63,7 @@ struct ChromeExporter: Exporter {
     mutating func lost(_ eventCount: UInt64, atNanos: UInt64) {
         putInstant(atNanos: atNanos)
         output.put(",\"name\":\"events lost\",\"args\":{\"count\":")
-        output.putDecimal(eventCount)
+        if eventCount > 0 { output.putDecimal(eventCount) } else { output.put("\"unknown\"") }
         output.put("}}")
     }
 

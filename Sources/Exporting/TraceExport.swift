@@ -2,6 +2,9 @@ import Reading
 
 /// Exports a whole trace to one format.
 public struct TraceExport: Sendable {
+    /// Events between two reports of progress, and between two looks at the output's health.
+    private static let stepEventCount = 1 << 20
+
     public var format: ExportFormat
     public var foldedWeight = FoldedWeight.time
 
@@ -9,8 +12,8 @@ public struct TraceExport: Sendable {
 
     /// Writes `trace` to `output`, thread after thread.
     ///
-    /// `progress` is told after each thread how many of how many are done.
-    /// Throws: `.cannotWrite`; the output then is incomplete.
+    /// `progress` is told now and then how many event words of how many were read.
+    /// Throws: `.cannotWrite`; the output then is incomplete, and the rest was not read.
     public func write(
         _ trace: Trace, to output: OutputBuffer, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) throws(ExportError) {
@@ -31,15 +34,22 @@ public struct TraceExport: Sendable {
     }
 
     private func run<Format: Exporter>(
-        _ exporter: consuming Format, _ trace: Trace, _ output: OutputBuffer,
-        _ progress: (Int, Int) -> Void
+        _ format: consuming Format, _ trace: Trace, _ output: OutputBuffer, _ progress: (Int, Int) -> Void
     ) throws(ExportError) {
-        let threads = trace.threads
-        for (index, thread) in threads.enumerated() where !output.hasFailed {
+        var exporter = format
+        let total = trace.threads.reduce(0) { $0 + $1.wordCount }
+        var done = 0
+        for thread in trace.threads where !output.hasFailed {
             exporter.began(thread)
-            trace.walk(thread, &exporter)
+            var walker = ThreadWalker(trace, thread)
+            var doneOfThread = 0
+            while !output.hasFailed, walker.step(&exporter, eventLimit: Self.stepEventCount) {
+                // A step ends at a block's end, too: this counts a little too much at most.
+                doneOfThread = min(doneOfThread + Self.stepEventCount, thread.wordCount)
+                progress(done + doneOfThread, total)
+            }
             exporter.ended(thread)
-            progress(index + 1, threads.count)
+            done += thread.wordCount
         }
         exporter.finish()
         try output.finish()

@@ -58,12 +58,16 @@ struct ExportCommand: ParsableCommand {
         let buffer = OutputBuffer(descriptor: target.descriptor, path: target.displayPath)
         var export = TraceExport(format: format)
         export.foldedWeight = weight
+        let progress = ExportProgress(verb: "exporting")
         do {
-            try export.write(trace, to: buffer)
+            try export.write(trace, to: buffer) { done, total in progress.show(done, of: total) }
+            progress.clear()
         } catch {
+            progress.clear()
             target.discard()
             throw error
         }
         try target.close(byteCount: buffer.writtenByteCount)
+        for fault in trace.faults { ExportProgress.say("nopal: \(trace.path): \(fault)") }
     }
 }

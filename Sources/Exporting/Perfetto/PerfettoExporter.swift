@@ -33,6 +33,7 @@ struct PerfettoExporter: Exporter {
     /// The track of depth 0 ..< `levelCallCount`; those of deeper levels follow it.
     private var threadTrack: UInt64 = 0
     private var levelCount = 1
+    private var threadName = ""
     private var lastNanos: UInt64 = 0
 
     init(trace: Trace, output: OutputBuffer) {
@@ -56,6 +57,7 @@ struct PerfettoExporter: Exporter {
         levelCount = 1
         lastNanos = 0
         threadTrack = UInt64(sequence) << 20
+        threadName = "\(thread.name) \(thread.thread)"
         put(.with {
             $0.trackDescriptor.uuid = threadTrack
             $0.trackDescriptor.parentUuid = Self.processTrack(thread.process)
@@ -137,7 +139,7 @@ struct PerfettoExporter: Exporter {
         message.trackEvent.debugAnnotations = [
             .with {
                 $0.name = "count"
-                $0.uintValue = eventCount
+                if eventCount > 0 { $0.uintValue = eventCount } else { $0.stringValue = "unknown" }
             }
         ]
         put(message)
@@ -163,7 +165,7 @@ struct PerfettoExporter: Exporter {
             put(.with {
                 $0.trackDescriptor.uuid = threadTrack + UInt64(first)
                 $0.trackDescriptor.parentUuid = threadTrack
-                $0.trackDescriptor.name = "depth \(first * Self.levelCallCount) and deeper"
+                $0.trackDescriptor.name = "\(threadName): depth \(first * Self.levelCallCount) and deeper"
             })
             levelCount += 1
         }
