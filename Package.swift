@@ -63,7 +63,10 @@ let package = Package(
             swiftSettings: strict),
 
         // The way of an event.
-        .target(name: "Reading", dependencies: ["TraceFormat", "CXXHash", "CSupport"], swiftSettings: strict),
+        .target(name: "Demangling", dependencies: ["CDemangle"], swiftSettings: strict),
+        .target(
+            name: "Reading", dependencies: ["TraceFormat", "Demangling", "CXXHash", "CSupport"],
+            swiftSettings: strict),
         .target(name: "Analysis", dependencies: ["Reading"], swiftSettings: strict),
         .target(
             name: "Exporting",
