@@ -72,8 +72,9 @@ let package = Package(
         .target(
             name: "Exporting",
             dependencies: [
-                "Reading", "Analysis", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Reading", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
+            exclude: ["Perfetto/perfetto.proto"],
             swiftSettings: strict),
 
         .executableTarget(
@@ -93,5 +94,10 @@ let package = Package(
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
+        .testTarget(
+            name: "ExportingTests",
+            dependencies: [
+                "Exporting", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
     ]
 )

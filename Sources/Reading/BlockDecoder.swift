@@ -13,7 +13,7 @@ final class BlockDecoder {
     @usableFromInline private(set) var count = 0
     /// Words of a kind that this version does not know.
     private(set) var unknownCount: UInt64 = 0
-    private var bytes: UnsafeMutableRawBufferPointer
+    @usableFromInline var bytes: UnsafeMutableRawBufferPointer
     private var capacity = 0
     private var lastNanos: UInt64 = 0
     private let clock: ClockMap
@@ -27,7 +27,7 @@ final class BlockDecoder {
         bytes = .allocate(byteCount: 0, alignment: 64)
     }
 
-    deinit {
+    @inlinable deinit {
         uppers.deallocate()
         times.deallocate()
         bytes.deallocate()

@@ -16,7 +16,7 @@ final class OpenCounts {
         counts = memory.bindMemory(to: UInt32.self, capacity: Int(OpenCounts.mask) + 1)
     }
 
-    deinit { free(counts) }
+    @inlinable deinit { free(counts) }
 
     @inlinable func add(_ function: UInt32) { counts[Int(function & OpenCounts.mask)] &+= 1 }
     @inlinable func remove(_ function: UInt32) { counts[Int(function & OpenCounts.mask)] &-= 1 }
