@@ -4,6 +4,7 @@ How callgrind counts (valgrind 3.19, callgrind/bbcc.c, setup_bbcc):
 - a call is a `calls=N` line below the caller; a function's count is the sum over its callers;
 - a jump to the first instruction of another function is a call (a tail call), and so is one into
   another section or object; Nopal counts tail calls as entries too, so the two agree;
+- recursion: `name'2` is `name` called from itself; both are counted as `name`;
 - the first function of all, called by nobody (`_start`), has no `calls=` line;
 - the part of a function that gcc moved out (`name.cold`) is a function to callgrind when it is
   jumped to in another section; it has no entry of its own, so it is left out here.
@@ -20,6 +21,7 @@ def callgrind_counts(lines, object_name):
 
     Reads the text of a callgrind out file that was written with --compress-strings=no.
     """
+    recursion_level = re.compile(r"'\d+$")
     counts = Counter()
     current_object = called_object = called = None
     for line in lines:
@@ -30,7 +32,7 @@ def callgrind_counts(lines, object_name):
         elif line.startswith("cob="):
             called_object = line[4:].strip()
         elif line.startswith("cfn="):
-            called = line[4:].strip()
+            called = recursion_level.sub("", line[4:].strip())
         elif line.startswith("calls="):
             where = called_object if called_object is not None else current_object
             if Path(where or "").name == object_name:
