@@ -2,44 +2,46 @@
 ///
 /// Source: DWARF 5, 6.4.2 and 7.24.
 struct FrameProgram {
-    private let frame: UnwindTable.Frame
+    private let codeAlignment: UInt64
     private var now: (register: UInt64?, offset: Int64) = (7, 8)
     private var saved: [(register: UInt64?, offset: Int64)] = []
     private var codeOffset: UInt64 = 0
-    private var found: [UnwindTable.Row] = []
 
-    init(_ frame: UnwindTable.Frame) { self.frame = frame }
+    private init(codeAlignment: UInt64) { self.codeAlignment = codeAlignment }
 
-    /// The rows in the order of the code; nil when an instruction is unknown or damaged.
-    func rows() -> [UnwindTable.Row]? {
-        var program = self
-        guard program.run(frame.initial) else { return nil }
-        program.note()
-        guard program.run(frame.instructions) else { return nil }
-        return program.found
+    /// Puts the rows in the order of the code into `rows`, whose storage is used again; false
+    /// when an instruction is unknown or damaged.
+    static func run(_ frame: UnwindTable.Frame, into rows: inout [UnwindTable.Row]) -> Bool {
+        rows.removeAll(keepingCapacity: true)
+        var program = FrameProgram(codeAlignment: frame.codeAlignment)
+        guard program.run(frame.initial, &rows) else { return false }
+        program.note(&rows)
+        return program.run(frame.instructions, &rows)
     }
 
-    private mutating func note() {
+    private func note(_ rows: inout [UnwindTable.Row]) {
         let row = UnwindTable.Row(codeOffset: codeOffset, register: now.register, offset: now.offset)
-        if found.last?.codeOffset == codeOffset { found.removeLast() }
-        found.append(row)
+        if rows.last?.codeOffset == codeOffset { rows.removeLast() }
+        rows.append(row)
     }
 
-    private mutating func run(_ instructions: FileBytes) -> Bool {
+    private mutating func run(_ instructions: FileBytes, _ rows: inout [UnwindTable.Row]) -> Bool {
         var cursor = FrameCursor(instructions)
         while !cursor.isAtEnd {
-            guard let opcode: UInt8 = cursor.integer(), step(opcode, &cursor) else { return false }
+            guard let opcode: UInt8 = cursor.integer(), step(opcode, &cursor, &rows) else { return false }
         }
         return true
     }
 
     private mutating func advance(_ units: UInt64?) -> Bool {
         guard let units else { return false }
-        codeOffset = codeOffset &+ units &* frame.codeAlignment
+        codeOffset = codeOffset &+ units &* codeAlignment
         return true
     }
 
-    private mutating func step(_ opcode: UInt8, _ cursor: inout FrameCursor) -> Bool {
+    private mutating func step(
+        _ opcode: UInt8, _ cursor: inout FrameCursor, _ rows: inout [UnwindTable.Row]
+    ) -> Bool {
         switch opcode {
         case 0x40...0x7F: return advance(UInt64(opcode & 0x3F))
         case 0x80...0xBF: return cursor.unsigned() != nil  // offset
@@ -55,8 +57,10 @@ struct FrameProgram {
         case 0x0B:
             guard let last = saved.popLast() else { return false }
             now = last
-            note()
-        default: return define(opcode, &cursor)
+            note(&rows)
+        default:
+            guard define(opcode, &cursor) else { return false }
+            note(&rows)
         }
         return true
     }
@@ -78,7 +82,6 @@ struct FrameProgram {
             now.register = nil
         default: return false
         }
-        note()
         return true
     }
 }

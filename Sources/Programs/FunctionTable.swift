@@ -17,6 +17,8 @@ struct FunctionTable: Sendable {
     /// Sorted by address, no two of the same.
     let entries: [Entry]
     private let names: FileBytes?
+    /// Keeps the file mapped that `names` lies in.
+    private let elf: ElfFile?
     /// False when addresses come from the unwind table only.
     let hasNames: Bool
 
@@ -24,6 +26,7 @@ struct FunctionTable: Sendable {
     ///   - table: a section of type SHT_SYMTAB or SHT_DYNSYM of `elf`.
     init(elf: ElfFile, table: ElfFile.Section) {
         let strings = Self.strings(of: table, in: elf)
+        self.elf = elf
         names = strings
         hasNames = true
         guard let strings, let symbols = elf.contents(of: table) else {
@@ -35,6 +38,7 @@ struct FunctionTable: Sendable {
 
     /// A table without names: function starts as the unwind table gives them.
     init(ranges: [Range<UInt64>]) {
+        elf = nil
         names = nil
         hasNames = false
         entries = ranges.map {
@@ -147,13 +151,10 @@ extension FunctionTable {
     /// The linkage name without `@VERSION`.
     func name(at index: Int) -> String {
         let entry = entries[index]
-        guard let offset = entry.nameOffset, let names, let name = names.text(at: Int(offset)),
-            !name.isEmpty
-        else { return Self.placeholder(entry.address) }
-        guard let version = name.utf8.firstIndex(of: UInt8(ascii: "@")), version != name.startIndex else {
-            return name
+        guard let offset = entry.nameOffset, let names, let name = names.symbolName(at: Int(offset)) else {
+            return Self.placeholder(entry.address)
         }
-        return String(name[..<version])
+        return name
     }
 
     /// What a function without a symbol is called.

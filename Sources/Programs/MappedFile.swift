@@ -40,19 +40,16 @@ final class MappedFile: @unchecked Sendable {
     func slice(offset: UInt64, byteCount: UInt64) -> FileBytes? {
         let (end, overflow) = offset.addingReportingOverflow(byteCount)
         guard !overflow, end <= UInt64(bytes.count) else { return nil }
-        return FileBytes(UnsafeRawBufferPointer(rebasing: bytes[Int(offset)..<Int(end)]), owner: self)
+        return FileBytes(UnsafeRawBufferPointer(rebasing: bytes[Int(offset)..<Int(end)]))
     }
 }
 
-/// A part of a mapped file, which it keeps mapped.
+/// A part of a mapped file. It does not keep the file mapped, which would cost two reference
+/// counts a read: whoever stores one stores the file beside it.
 struct FileBytes: @unchecked Sendable {
     let raw: UnsafeRawBufferPointer
-    private let owner: MappedFile
 
-    init(_ raw: UnsafeRawBufferPointer, owner: MappedFile) {
-        self.raw = raw
-        self.owner = owner
-    }
+    init(_ raw: UnsafeRawBufferPointer) { self.raw = raw }
 
     var count: Int { raw.count }
 
@@ -70,8 +67,7 @@ struct FileBytes: @unchecked Sendable {
 
     func slice(_ offset: Int, byteCount: Int) -> FileBytes? {
         guard offset >= 0, byteCount >= 0, offset <= raw.count - byteCount else { return nil }
-        return FileBytes(
-            UnsafeRawBufferPointer(rebasing: raw[offset..<(offset + byteCount)]), owner: owner)
+        return FileBytes(UnsafeRawBufferPointer(rebasing: raw[offset..<(offset + byteCount)]))
     }
 
     /// Copies bytes out; short when the part ends before.
@@ -84,6 +80,14 @@ struct FileBytes: @unchecked Sendable {
     func text(at offset: Int) -> String? {
         guard let end = endOfText(at: offset) else { return nil }
         return String(decoding: raw[offset..<end], as: UTF8.self)
+    }
+
+    /// A symbol's name as `text(at:)` reads it, without the version that follows an `@`.
+    func symbolName(at offset: Int) -> String? {
+        guard let end = endOfText(at: offset), end > offset, let base = raw.baseAddress else { return nil }
+        let version = memchr(base + offset, Int32(UInt8(ascii: "@")), end - offset)
+        let nameEnd = version.map { UnsafeRawPointer($0) - base } ?? end
+        return String(decoding: raw[offset..<(nameEnd > offset ? nameEnd : end)], as: UTF8.self)
     }
 
     /// Whether exactly `name` and a zero byte stand at `offset`.

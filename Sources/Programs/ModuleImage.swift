@@ -49,8 +49,8 @@ public struct ModuleImage: Sendable {
             .map(\.range).sorted { $0.lowerBound < $1.lowerBound }
         initAddress = elf.dynamicValue(DT_INIT)
 
-        let unwind = UnwindTable(elf: elf)
-        functions = Self.functions(of: elf, unwind: unwind)
+        var unwind = UnwindTable(elf: elf)
+        functions = Self.functions(of: elf, unwind: &unwind)
         hasFunctionNames = functions.hasNames
         let targets = CallTargets(elf: elf)
         let records = RecordedSites(elf: elf, functions: functions, targets: targets).all()
@@ -58,11 +58,11 @@ public struct ModuleImage: Sendable {
         sites = finder.verdicts(on: records)
     }
 
-    private static func functions(of elf: ElfFile, unwind: UnwindTable?) -> FunctionTable {
+    private static func functions(of elf: ElfFile, unwind: inout UnwindTable?) -> FunctionTable {
         if let table = elf.sections.first(where: { $0.type == UInt32(SHT_SYMTAB) }) {
             return FunctionTable(elf: elf, table: table)
         }
-        if let unwind { return FunctionTable(ranges: unwind.ranges()) }
+        if let ranges = unwind?.ranges() { return FunctionTable(ranges: ranges) }
         if let table = elf.sections.first(where: { $0.type == UInt32(SHT_DYNSYM) }) {
             return FunctionTable(elf: elf, table: table)
         }

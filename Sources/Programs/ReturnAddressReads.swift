@@ -14,8 +14,11 @@ import CCapstone
 /// none of these where there is an unwind table. The copy of the return address that a
 /// prologue with a realigned stack makes through r10 is meant for unwinders, and does not count.
 struct ReturnAddressReads {
-    private let unwind: UnwindTable?
+    private var unwind: UnwindTable?
     private let decoder: InstructionDecoder?
+    // Used again for each function.
+    private var candidates: [Candidate] = []
+    private var rows: [UnwindTable.Row] = []
 
     init(unwind: UnwindTable?) {
         self.unwind = unwind
@@ -27,18 +30,24 @@ struct ReturnAddressReads {
     /// - Parameters:
     ///   - code: all of the function's bytes.
     ///   - address: its link-time address, to find it in the unwind table.
-    func reads(_ code: FileBytes, address: UInt64) -> Bool {
-        var candidates: [Candidate] = []
+    mutating func reads(_ code: FileBytes, address: UInt64) -> Bool {
+        candidates.removeAll(keepingCapacity: true)
         Self.findCandidates(in: code, into: &candidates)
         if candidates.isEmpty { return false }
-        let rows = unwind?.rows(ofFunctionAt: address) ?? Self.rowsWithoutTable(code)
-        let likely = candidates.filter { candidate in
+        if unwind?.findRows(&rows, ofFunctionAt: address) != true { rows = Self.rowsWithoutTable(code) }
+        guard let last = lastLikely() else { return false }
+        return isConfirmed(code, last: last)
+    }
+
+    /// Where the last candidate stands that is at CFA - 8 as far as its bytes tell.
+    private func lastLikely() -> Int? {
+        candidates.last { candidate in
             // The operand's instruction starts up to 12 bytes before its ModRM byte.
             let first = Self.row(rows, at: max(0, candidate.at - 12))
             let last = Self.row(rows, at: candidate.at)
-            return rows[first...last].contains { candidate.isReturnAddress($0) }
-        }
-        return !likely.isEmpty && isConfirmed(code, rows, after: likely)
+            for index in first...last where candidate.isReturnAddress(rows[index]) { return true }
+            return false
+        }?.at
     }
 
     /// A ModRM byte that, if it is one, means memory at rsp or rbp plus `displacement`.
@@ -95,7 +104,7 @@ struct ReturnAddressReads {
         return rows
     }
 
-    private func isConfirmed(_ code: FileBytes, _ rows: [UnwindTable.Row], after likely: [Candidate]) -> Bool {
+    private func isConfirmed(_ code: FileBytes, last: Int) -> Bool {
         guard let decoder else { return true }
         var reads = false
         let understood = decoder.decode(code) { instruction in
@@ -109,6 +118,6 @@ struct ReturnAddressReads {
             return !reads
         }
         // Where the decoder gave up, the bytes alone decide.
-        return reads || likely.contains { $0.at >= understood }
+        return reads || last >= understood
     }
 }

@@ -5,7 +5,7 @@ struct SiteFinder {
     private let elf: ElfFile
     private let functions: FunctionTable
     let targets: CallTargets
-    private let returnAddresses: ReturnAddressReads
+    private var returnAddresses: ReturnAddressReads
     var prologues = PrologueSlide()
 
     init(elf: ElfFile, functions: FunctionTable, targets: CallTargets, unwind: UnwindTable?) {
@@ -127,7 +127,7 @@ extension SiteFinder {
         case obstacle(String)
     }
 
-    private func verdict(
+    private mutating func verdict(
         on site: Site, code: FileBytes, byteCount: Int, entry: UInt64
     ) -> FunctionSite.Verdict {
         let remark = functions.hasNames ? nil : "stripped: no symbol names it"

@@ -17,6 +17,8 @@ struct UnwindTable: Sendable {
     private let elf: ElfFile
     private let header: UInt64
     private let table: FileBytes
+    /// The CIE read last: a module has two or three for all its functions.
+    private var lastCommon: (address: UInt64, information: CommonInformation)?
 
     /// Nil when the file has no search table, or one of a form that no linker writes.
     init?(elf: ElfFile) {
@@ -42,7 +44,7 @@ struct UnwindTable: Sendable {
     }
 
     /// The ranges of all entries, sorted; entries that are damaged are left out.
-    func ranges() -> [Range<UInt64>] {
+    mutating func ranges() -> [Range<UInt64>] {
         var ranges: [Range<UInt64>] = []
         for index in 0..<count {
             guard let frame = frame(index), frame.byteCount > 0 else { continue }
@@ -52,16 +54,17 @@ struct UnwindTable: Sendable {
         return ranges
     }
 
-    /// The rows of the function that starts at `address`, nil when it has no entry of its own.
-    func rows(ofFunctionAt address: UInt64) -> [Row]? {
+    /// Puts the rows of the function that starts at `address` into `rows`, at least one; false
+    /// when it has no entry of its own or a damaged one.
+    mutating func findRows(_ rows: inout [Row], ofFunctionAt address: UInt64) -> Bool {
         var low = 0
         var high = count
         while low < high {
             let middle = (low + high) / 2
             if start(middle) < address { low = middle + 1 } else { high = middle }
         }
-        guard low < count, start(low) == address, let frame = frame(low) else { return nil }
-        return FrameProgram(frame).rows()
+        guard low < count, start(low) == address, let frame = frame(low) else { return false }
+        return FrameProgram.run(frame, into: &rows)
     }
 }
 
@@ -74,7 +77,7 @@ extension UnwindTable {
         var instructions: FileBytes
     }
 
-    private func frame(_ index: Int) -> Frame? {
+    private mutating func frame(_ index: Int) -> Frame? {
         let address = description(index)
         guard var entry = record(at: address), let back: UInt32 = entry.integer(), back != 0,
             let common = commonInformation(at: address &+ 4 &- UInt64(back))
@@ -103,14 +106,21 @@ extension UnwindTable {
         return FrameCursor(bytes)
     }
 
-    private struct CommonInformation {
+    fileprivate struct CommonInformation {
         var pointerEncoding: UInt8 = 0
         var hasAugmentation = false
         var codeAlignment: UInt64
         var instructions: FileBytes
     }
 
-    private func commonInformation(at address: UInt64) -> CommonInformation? {
+    private mutating func commonInformation(at address: UInt64) -> CommonInformation? {
+        if let last = lastCommon, last.address == address { return last.information }
+        guard let information = readCommonInformation(at: address) else { return nil }
+        lastCommon = (address, information)
+        return information
+    }
+
+    private func readCommonInformation(at address: UInt64) -> CommonInformation? {
         guard var entry = record(at: address), entry.integer(UInt32.self) == 0,
             let version: UInt8 = entry.integer(), [1, 3].contains(version),
             let augmentation = entry.text(),

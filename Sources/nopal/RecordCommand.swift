@@ -16,7 +16,7 @@ struct Record: ParsableCommand {
     @Argument(parsing: .postTerminator) var command: [String] = []
     func run() throws {
         let outcome = try RecordSession(RecordOptions(executable: command[0], arguments: command, outputPath: o,
-            selection: Selection(filter: FunctionFilter(only: only, not: not), recordsExits: !noExits, depthLimit: depth), filterTexts: [], bufferByteCount: buffer,
+            selection: Selection(filter: FunctionFilter(only: only, never: not), recordsExits: !noExits, depthLimit: depth), filterTexts: [], bufferByteCount: buffer,
             whenFull: whenFull == "drop" ? .drop : whenFull == "overwrite" ? .overwrite : .wait, agentPath: AgentLocation.find())).run()
         for n in outcome.notes { FileHandle.standardError.write(Data("nopal: \(n)\n".utf8)) }
         throw ExitCode(outcome.waitStatus & 0x7f == 0 ? (outcome.waitStatus >> 8) & 0xff : 128 + outcome.waitStatus & 0x7f)
