@@ -88,5 +88,9 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests",
+            exclude: ["Programs", "README.md"], swiftSettings: strict),
     ]
 )
