@@ -17,7 +17,8 @@ let agentSettings: [SwiftSetting] = [
 let agentLinking: [LinkerSetting] = [
     .unsafeFlags([
         "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/Agent/agent.map",
-        "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now",
+        "-Xlinker", "--gc-sections", "-Xlinker", "-Bsymbolic", "-Xlinker", "-z", "-Xlinker", "now",
+        "-Xlinker", "-z", "-Xlinker", "initfirst",
         "-Xclang-linker", "-nostdlib",
     ])
 ]
@@ -38,6 +39,7 @@ let package = Package(
 
         // The way of a patch.
         .target(name: "MachineCode", swiftSettings: strict),
+        .target(name: "Globs", swiftSettings: strict),
         .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
         .target(
             name: "Stubs", dependencies: ["MachineCode", "Patching", "TraceFormat"],
@@ -59,7 +61,7 @@ let package = Package(
             swiftSettings: agentSettings, linkerSettings: agentLinking),
         .target(
             name: "Control",
-            dependencies: ["Programs", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport", "CXXHash"],
+            dependencies: ["Programs", "Globs", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport"],
             swiftSettings: strict),
 
         // The way of an event.
@@ -75,7 +77,7 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "Globs", "TraceFormat", "Reading", "Analysis", "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
