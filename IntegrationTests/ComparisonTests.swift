@@ -49,9 +49,11 @@ import Testing
         #expect(AccountComparison().differences(expected: Account(), traced: good).count == 1)
     }
 
+    /// Not the fibers: callgrind takes a switch of stacks for returns and calls. Nor a signal
+    /// handler's entries: it sees no caller there.
     static let deterministic: [TracedProgram] = [
         TracedProgram(name: "exceptions", isCxx: true), TracedProgram(name: "longjmp"),
-        TracedProgram(name: "fibers"), TracedProgram(name: "coroutines", isCxx: true),
+        TracedProgram(name: "coroutines", isCxx: true),
         TracedProgram(name: "arguments"), TracedProgram(name: "exceptions_library", isCxx: true, library: .linked),
         TracedProgram(name: "return_address"), TracedProgram(name: "conventions", variant: .clangO2),
     ]
@@ -70,7 +72,7 @@ import Testing
         try #require(result.ending == program.ending, "\(result.command)\n\(result.errors)")
         let calls = try CallgrindCalls(plain.directory.appendingPathComponent("callgrind.out"))
         let own = try verification.counted(plain).byFunction
-        for (function, counts) in own where function != "main" {
+        for (function, counts) in own where function != "main" && !function.hasPrefix("on_signal") {
             #expect(calls.entries[function] == counts.entries, "\(function): \(result.command)")
         }
         try FileManager.default.removeItem(at: verification.place)

@@ -8,9 +8,10 @@ struct Verification {
     let build: URL
     let place: URL
 
-    init(_ program: TracedProgram) throws {
+    /// `build` is where the executable lies when it is not compiled the common way.
+    init(_ program: TracedProgram, build: URL? = nil) throws {
         self.program = program
-        build = try program.build()
+        self.build = try build ?? program.build()
         place = try Locations.freshDirectory(program.testDescription.replacingOccurrences(of: " ", with: "-"))
     }
 
