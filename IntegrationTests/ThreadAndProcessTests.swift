@@ -16,7 +16,7 @@ import Testing
         try Verification(program).check()
     }
 
-    @Test(arguments: TracedProgram(name: "spawn").built(Variant.standard))
+    @Test(arguments: TracedProgram(name: "spawn", ending: .exited(6)).built(Variant.standard))
     func spawnedChildrenAreTraced(_ program: TracedProgram) throws {
         try Verification(program).check()
     }
