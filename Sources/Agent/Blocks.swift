@@ -141,11 +141,11 @@ enum Blocks {
         }
         if oldest == count { return false }
         let at = field(oldest, SessionMemory.DescriptorOffset.state)
-        if nopal_swap32(at, BlockState.full.rawValue, BlockState.owned.rawValue) == 0 { return false }
-        let block = address(oldest)
-        let events = Lingering.eventCount(block)
+        if nopal_swap32(at, BlockState.full.rawValue, BlockState.draining.rawValue) == 0 { return false }
+        let events = Lingering.eventCount(address(oldest))
         _ = nopal_add64(AgentState.field(SessionMemory.HeaderOffset.lostEvents), events)
-        for word in 0..<UInt64(SessionMemory.wordsPerBlock) { nopal_store64(block &+ word &* 8, 0) }
+        nopal_store32(field(oldest, SessionMemory.DescriptorOffset.process), 0)
+        nopal_store32(at, BlockState.owned.rawValue)
         thread.pointee.block_index = oldest
         return true
     }
@@ -162,8 +162,10 @@ enum Blocks {
                 AgentState.field(SessionMemory.HeaderOffset.nextThreadSerial), 1)
             if thread.pointee.tid == 0 { thread.pointee.tid = System.threadID() }
         }
-        describe(thread, index)
         let block = address(index)
+        // Zeroed here and not by the host: the lines are then in this core's cache.
+        nopal_zero(block, UInt64(SessionMemory.blockByteCount))
+        describe(thread, index)
         thread.pointee.block = block
         Recording.writeClock(thread, block, nopal_ticks())
         thread.pointee.cursor = block &+ 8
@@ -172,7 +174,6 @@ enum Blocks {
 
     private static func describe(_ thread: ThreadState, _ index: UInt32) {
         typealias Offset = SessionMemory.DescriptorOffset
-        nopal_store32(field(index, Offset.process), AgentState.process)
         nopal_store32(field(index, Offset.thread), thread.pointee.tid)
         nopal_store32(field(index, Offset.threadSerial), thread.pointee.serial)
         nopal_store32(field(index, Offset.sequence), thread.pointee.sequence)
@@ -185,5 +186,7 @@ enum Blocks {
         nopal_store32(field(index, Offset.openCalls), UInt32(truncatingIfNeeded: thread.pointee.shadow_base == 0 ? 0 : open))
         thread.pointee.sequence = thread.pointee.sequence &+ 1
         thread.pointee.lost = 0
+        // Last: with a process named, the host may look at the block when its owner is dead.
+        nopal_store32(field(index, Offset.process), AgentState.process)
     }
 }

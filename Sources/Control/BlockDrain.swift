@@ -85,6 +85,8 @@ final class BlockDrain: @unchecked Sendable {
     private func drain(_ state: BlockState) -> Int {
         var count = 0
         for index in 0..<memory.blockCount where memory.state(index) == state {
+            // Claimed, but its thread has not begun to write.
+            guard memory.owner(index).process != 0 else { continue }
             guard memory.take(index, from: state) else { continue }
             write(index)
             count += 1

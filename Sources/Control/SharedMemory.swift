@@ -97,9 +97,9 @@ final class SharedMemory: @unchecked Sendable {
             field(index, SessionMemory.DescriptorOffset.state), state.rawValue, BlockState.draining.rawValue) != 0
     }
 
-    /// Zeroes a drained block and gives it back.
+    /// Gives a drained block back; whoever takes it next zeroes it.
     func giveBack(_ index: Int) {
-        unsafe memset(block(index), 0, SessionMemory.blockByteCount)
+        unsafe nopal_store_release32(field(index, SessionMemory.DescriptorOffset.process), 0)
         unsafe nopal_store_release32(field(index, SessionMemory.DescriptorOffset.state), BlockState.free.rawValue)
         wakeWaiters()
     }

@@ -114,6 +114,9 @@ static inline uint64_t nopal_load_bytes(uint64_t address, uint32_t width) {
     for (uint32_t i = 0; i < width; i++) value |= (uint64_t)((volatile uint8_t *)address)[i] << (8 * i);
     return value;
 }
+static inline void nopal_zero(uint64_t address, uint64_t count) {
+    __asm__ volatile("rep stosb" : "+D"(address), "+c"(count) : "a"(0) : "memory");
+}
 static inline uint32_t nopal_add32(uint64_t address, uint32_t value) {
     return __atomic_fetch_add((uint32_t *)address, value, __ATOMIC_ACQ_REL);
 }
