@@ -66,7 +66,7 @@ TRACED void child_environment(void) {
     COUNT();
     fflush(stdout);
     // env(1) is not traced; what the agent hands on to it shows.
-    if (system("env | grep -v ^_=")) puts("system failed");
+    if (system("env | grep -v -e ^_= -e ^PWD=")) puts("system failed");
     char *command[] = {"env", 0};
     pid_t pid;
     posix_spawnp(&pid, "env", 0, 0, command, environ);
@@ -86,9 +86,9 @@ TRACED void child_environment(void) {
     waitpid(pid, 0, 0);
     setenv("ADDED", "later", 1);
     unsetenv("HOME");
-    if (system("env | grep -v ^_=")) puts("system failed");
+    if (system("env | grep -v -e ^_= -e ^PWD=")) puts("system failed");
     clearenv();
-    if (system("/usr/bin/env | grep -v ^_= | grep -v ^PWD= | grep -v ^SHLVL=")) puts("nothing left");
+    if (system("/usr/bin/env | grep -v -e ^_= -e ^PWD= | grep -v ^SHLVL=")) puts("nothing left");
 }
 TRACED void descriptors(void) {
     COUNT();
