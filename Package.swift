@@ -37,9 +37,11 @@ let package = Package(
         // The leaf: the contract of agent, host and readers.
         .target(name: "TraceFormat", swiftSettings: strict),
 
+        // Function name patterns: what -F and -N mean, for recorder and readers alike.
+        .target(name: "Globs", swiftSettings: strict),
+
         // The way of a patch.
         .target(name: "MachineCode", swiftSettings: strict),
-        .target(name: "Globs", swiftSettings: strict),
         .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
         .target(
             name: "Stubs", dependencies: ["MachineCode", "Patching", "TraceFormat"],
@@ -65,7 +67,10 @@ let package = Package(
             swiftSettings: strict),
 
         // The way of an event.
-        .target(name: "Reading", dependencies: ["TraceFormat", "CXXHash", "CSupport"], swiftSettings: strict),
+        .target(name: "Demangling", dependencies: ["CDemangle"], swiftSettings: strict),
+        .target(
+            name: "Reading", dependencies: ["TraceFormat", "Demangling", "CXXHash", "CSupport"],
+            swiftSettings: strict),
         .target(name: "Analysis", dependencies: ["Reading"], swiftSettings: strict),
         .target(
             name: "Exporting",
@@ -94,5 +99,6 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests",
             exclude: ["Programs", "README.md"], swiftSettings: strict),
+        .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
     ]
 )

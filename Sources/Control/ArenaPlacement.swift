@@ -12,30 +12,19 @@ enum ArenaPlacement {
 
     /// Chooses an address for `byteCount` bytes, within reach of every address of `span`.
     ///
-    /// Gaps below the module are preferred (the heap of a program grows above it), then gaps
-    /// above, as far up as possible. Returns nil when there is none.
+    /// Roomy gaps are preferred, first those below the module (the heap of a program grows above
+    /// it), then those above, as far up as possible. Returns nil when nothing fits.
     static func choose(byteCount: UInt64, near span: Range<UInt64>, maps: [MapEntry]) -> UInt64? {
         let low = max(lowest, span.upperBound > reach ? span.upperBound - reach : 0)
         let high = min(highest, span.lowerBound &+ reach)
-        var best: UInt64?
-        for gap in gaps(maps) {
-            let start = max(gap.lowerBound, low)
-            let end = min(gap.upperBound, high)
-            guard end > start, end - start >= byteCount else { continue }
-            if gap.upperBound <= span.lowerBound {
-                best = place(start: start, end: end, byteCount: byteCount)
-            } else if best == nil || gap.lowerBound >= span.upperBound {
-                if let best, best < span.lowerBound { return best }
-                best = (end - byteCount) & ~0xffff
-            }
+        let usable = gaps(maps).map { max($0.lowerBound, low)..<max(max($0.lowerBound, low), min($0.upperBound, high)) }
+            .filter { UInt64($0.count) >= byteCount }
+        let roomy = usable.filter { UInt64($0.count) >= byteCount + 2 * clearance }
+        if let below = roomy.last(where: { $0.upperBound <= span.lowerBound }) {
+            return (below.upperBound - byteCount - clearance) & ~0xfff
         }
-        return best.flatMap { $0 >= lowest ? $0 : nil }
-    }
-
-    /// In a gap below: some way above its start, some way below its end.
-    private static func place(start: UInt64, end: UInt64, byteCount: UInt64) -> UInt64 {
-        let spare = end - start - byteCount
-        return (end - byteCount - min(clearance, spare / 2)) & ~0xfff
+        let above = roomy.last { $0.lowerBound >= span.upperBound } ?? usable.last
+        return above.map { ($0.upperBound - byteCount) & ~0xfff }
     }
 
     private static func gaps(_ maps: [MapEntry]) -> [Range<UInt64>] {

@@ -1,0 +1,121 @@
+import TraceFormat
+
+/// Where one block lies in the file.
+struct BlockReference: Sendable {
+    var head: EventsHead
+    /// Where the payload (head and words) begins.
+    var payloadOffset: UInt64
+    var payloadByteCount: UInt32
+    var payloadChecksum: UInt64
+
+    var wordCount: Int { (Int(payloadByteCount) - EventsHead.byteCount) / EventWord.byteCount }
+}
+
+/// One pass over the chunk headers of a file: records are read, blocks are only noted.
+///
+/// The words of blocks are verified later, by whoever reads them.
+struct ChunkIndex {
+    var session: SessionRecord?
+    var modules: [ModuleRecord] = []
+    var processes: [ProcessRecord] = []
+    var loads: [LoadRecord] = []
+    var threads: [ThreadRecord] = []
+    var clockFits: [ClockFitRecord] = []
+    var ledger: LedgerRecord?
+    var blocks: [BlockReference] = []
+    var faults: [String] = []
+    private var hasEnd = false
+
+    init(_ source: TraceSource) throws(TraceError) {
+        try ChunkIndex.checkFileHeader(source)
+        var offset = UInt64(TraceFile.headerByteCount)
+        while offset < source.byteCount, let header = try nextHeader(source, at: offset) {
+            let payloadOffset = offset + UInt64(TraceFile.chunkHeaderByteCount)
+            guard payloadOffset + header.payloadByteCount <= source.byteCount else {
+                addTail(source, at: offset, why: "the file ends within a chunk")
+                break
+            }
+            try note(header, source, payloadOffset)
+            offset = payloadOffset + header.paddedPayloadByteCount
+        }
+        if !hasEnd && faults.isEmpty {
+            faults.append("the trace has no end mark: its recorder was stopped before it could finish")
+        }
+    }
+
+    private static func checkFileHeader(_ source: TraceSource) throws(TraceError) {
+        guard source.byteCount > 0 else { throw .empty(path: source.path) }
+        let bytes = try source.bytes(at: 0, count: TraceFile.headerByteCount)
+        guard let version = try? FileHeader.version(of: bytes[...]) else { throw .foreign(path: source.path) }
+        guard version == TraceFile.version else { throw .otherVersion(path: source.path, version: version) }
+    }
+
+    private mutating func nextHeader(_ source: TraceSource, at offset: UInt64) throws(TraceError) -> ChunkHeader? {
+        let bytes = try source.bytes(at: offset, count: TraceFile.chunkHeaderByteCount)
+        do throws(FormatError) {
+            return try ChunkHeader(bytes[...]) { Checksum.of($0) }
+        } catch .truncated {
+            addTail(source, at: offset, why: "the file ends within a chunk")
+        } catch {
+            addTail(source, at: offset, why: "a chunk header is damaged")
+        }
+        return nil
+    }
+
+    private mutating func addTail(_ source: TraceSource, at offset: UInt64, why: String) {
+        faults.append(
+            "\(why) at byte \(offset): the last \(source.byteCount - offset) bytes are left out")
+    }
+
+    private mutating func note(_ header: ChunkHeader, _ source: TraceSource, _ offset: UInt64) throws(TraceError) {
+        switch header.knownType {
+        case .events: try noteBlock(header, source, offset)
+        case .end: hasEnd = true
+        case nil: break
+        case .some(let type): try noteRecord(type, header, source, offset)
+        }
+    }
+
+    private mutating func noteBlock(_ header: ChunkHeader, _ source: TraceSource, _ offset: UInt64) throws(TraceError) {
+        let bytes = try source.bytes(at: offset, count: EventsHead.byteCount)
+        var reader = ByteReader(bytes)
+        guard header.payloadByteCount >= UInt64(EventsHead.byteCount),
+            let byteCount = UInt32(exactly: header.payloadByteCount),
+            let head = try? EventsHead(from: &reader)
+        else {
+            faults.append("the block at byte \(offset) is too short to hold events and is left out")
+            return
+        }
+        blocks.append(
+            BlockReference(
+                head: head, payloadOffset: offset, payloadByteCount: byteCount,
+                payloadChecksum: header.payloadChecksum))
+    }
+
+    private mutating func noteRecord(
+        _ type: ChunkType, _ header: ChunkHeader, _ source: TraceSource, _ offset: UInt64
+    ) throws(TraceError) {
+        guard let count = Int(exactly: header.payloadByteCount) else { return }
+        let bytes = try source.bytes(at: offset, count: count)
+        guard bytes.count == count, Checksum.of(bytes) == header.payloadChecksum else {
+            faults.append("the \(type) record at byte \(offset) fails its checksum and is left out")
+            return
+        }
+        do throws(FormatError) { try keep(type, bytes[...]) } catch {
+            faults.append("the \(type) record at byte \(offset) cannot be read (\(error)) and is left out")
+        }
+    }
+
+    private mutating func keep(_ type: ChunkType, _ payload: ArraySlice<UInt8>) throws(FormatError) {
+        switch type {
+        case .session: session = try SessionRecord(payload: payload)
+        case .module: modules.append(try ModuleRecord(payload: payload))
+        case .process: processes.append(try ProcessRecord(payload: payload))
+        case .load: loads.append(try LoadRecord(payload: payload))
+        case .thread: threads.append(try ThreadRecord(payload: payload))
+        case .clockFit: clockFits.append(try ClockFitRecord(payload: payload))
+        case .ledger: ledger = try LedgerRecord(payload: payload)
+        case .events, .end: break
+        }
+    }
+}
