@@ -93,6 +93,10 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests",
+            exclude: ["Programs", "README.md"], swiftSettings: strict),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
         .testTarget(
             name: "ExportingTests",
