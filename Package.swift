@@ -95,8 +95,8 @@ let package = Package(
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
         .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests",
-            exclude: ["Programs", "README.md"], swiftSettings: strict),
+            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests/Transparency",
+            swiftSettings: strict),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
         .testTarget(
             name: "ExportingTests",
