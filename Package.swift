@@ -37,6 +37,9 @@ let package = Package(
         // The leaf: the contract of agent, host and readers.
         .target(name: "TraceFormat", swiftSettings: strict),
 
+        // Function name patterns: what -F and -N mean, for recorder and readers alike.
+        .target(name: "Globs", swiftSettings: strict),
+
         // The way of a patch.
         .target(name: "MachineCode", swiftSettings: strict),
         .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
@@ -45,7 +48,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Programs",
-            dependencies: ["Patching", "MachineCode", "CElfutils", "CCapstone", "CDemangle"],
+            dependencies: ["Patching", "CElfutils", "CCapstone", "CSupport"],
             swiftSettings: strict),
         .target(
             name: "AgentShims",
@@ -60,7 +63,7 @@ let package = Package(
             swiftSettings: agentSettings, linkerSettings: agentLinking),
         .target(
             name: "Control",
-            dependencies: ["Programs", "Globs", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport"],
+            dependencies: ["Programs", "Globs", "Demangling", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport"],
             swiftSettings: strict),
 
         // The way of an event.
@@ -79,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Globs", "TraceFormat", "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "Globs", "Demangling", "TraceFormat", "Reading", "Analysis", "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -93,5 +96,6 @@ let package = Package(
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
+        .testTarget(name: "ProgramsTests", dependencies: ["Programs", "Patching", "CElfutils", "Demangling"]),
     ]
 )

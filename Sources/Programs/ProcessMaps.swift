@@ -22,11 +22,11 @@ public struct MapEntry: Equatable, Sendable {
 
 /// What a process has mapped, sorted by address.
 public enum ProcessMaps {
-    /// Throws: `.unreadable` when the process is gone or belongs to somebody else.
+    /// Throws: `.cannotOpen` when the process is gone or belongs to somebody else.
     public static func read(process: pid_t) throws(ProgramError) -> [MapEntry] {
         let path = "/proc/\(process)/maps"
         let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw .unreadable(path: path, errno: errno) }
+        guard file >= 0 else { throw .cannotOpen(path: path, reason: String(cString: strerror(errno))) }
         defer { close(file) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
