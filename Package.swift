@@ -75,8 +75,9 @@ let package = Package(
         .target(
             name: "Exporting",
             dependencies: [
-                "Reading", "Analysis", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Reading", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
+            exclude: ["Perfetto/perfetto.proto"],
             swiftSettings: strict),
 
         .executableTarget(
@@ -95,7 +96,16 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests/Transparency",
+            swiftSettings: strict),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
         .testTarget(name: "ProgramsTests", dependencies: ["Programs", "Patching", "CElfutils", "Demangling"]),
+        .testTarget(
+            name: "ExportingTests",
+            dependencies: [
+                "Exporting", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
     ]
 )

@@ -1,3 +1,4 @@
+import Demangling
 import Globs
 import Patching
 import Programs
@@ -59,7 +60,7 @@ final class FunctionTable {
                 if case .notTraceable(let reason) = site.verdict { tally.add(reason, site.function.name) }
                 continue
             }
-            guard selection.filter.selects(site.function.name) else {
+            guard selection.filter.selects(linkageName: site.function.name, demangle: demangled) else {
                 tally.add("not selected", site.function.name)
                 continue
             }

@@ -33,7 +33,7 @@ final class TraceOutput: @unchecked Sendable {
     }
 
     func finish() {
-        attempt { writer throws(ChunkWriterError) in try writer.finish() }
+        attempt { writer throws(ChunkWriterError) in try writer.close() }
     }
 
     @discardableResult

@@ -8,6 +8,8 @@ public struct TraceableProgram: Sendable {
     public var path: String
     /// The ELF executable that will run: `path`, or for a script its interpreter.
     public var executable: String
+    /// Whether it, or a library that it names, was compiled with room for sites.
+    public var hasSites: Bool
     /// What a person should know before recording: a script's interpreter is what is traced;
     /// nothing in the program was compiled for tracing.
     public var notes: [String]
@@ -20,19 +22,20 @@ public struct TraceableProgram: Sendable {
 /// Throws: one sentence for each of these, see `ProgramError`.
 public func traceableProgram(_ name: String) throws(ProgramError) -> TraceableProgram {
     let path = try executablePath(name)
-    var program = TraceableProgram(path: path, executable: path, notes: [])
+    var program = TraceableProgram(path: path, executable: path, hasSites: true, notes: [])
     if let interpreter = scriptInterpreter(path) {
         guard access(interpreter, X_OK) == 0 else { throw .interpreterMissing(script: path, interpreter: interpreter) }
         program.executable = interpreter
         program.notes.append("\(path) is a script: what is traced is its interpreter, \(interpreter)")
     }
     try checkPrivileges(program.executable)
-    let image = try ModuleImage.read(path: program.executable)
-    guard image.elf.segments.contains(where: { $0.type == UInt32(PT_INTERP) }) else {
-        throw image.elf.dynamicValue(DT_SONAME) != nil
+    let elf = try ElfFile(path: program.executable)
+    guard elf.segments.contains(where: { $0.type == UInt32(PT_INTERP) }) else {
+        throw elf.dynamicValue(DT_SONAME) != nil
             ? .notLinked(path: program.executable, what: "a shared library") : .isStatic(path: program.executable)
     }
-    if !hasSites(image) {
+    program.hasSites = hasSites(elf)
+    if !program.hasSites {
         program.notes.append(
             "\(program.executable) and its libraries have no sites: rebuild with \"$(nopal cflags)\" added to CFLAGS and CXXFLAGS"
         )
@@ -87,14 +90,19 @@ private func checkPrivileges(_ path: String) throws(ProgramError) {
     }
 }
 
-/// Whether the program or one of the libraries it names has a traceable site.
-private func hasSites(_ image: ModuleImage) -> Bool {
-    if image.sites.contains(where: \.isTraceable) { return true }
-    for needed in neededLibraries(image.elf) {
-        guard let library = try? ModuleImage.read(path: needed) else { continue }
-        if library.sites.contains(where: \.isTraceable) { return true }
+/// Whether the program or one of the libraries it names records sites or calls an entry hook.
+/// Their bytes are not looked at: that is done once, when the program has started.
+private func hasSites(_ elf: ElfFile) -> Bool {
+    if recordsSites(elf) { return true }
+    return neededLibraries(elf).contains { path in
+        guard let library = try? ElfFile(path: path) else { return false }
+        return recordsSites(library)
     }
-    return false
+}
+
+private func recordsSites(_ elf: ElfFile) -> Bool {
+    let sections = ["__patchable_function_entries", "__mcount_loc", "xray_instr_map"]
+    return sections.contains { elf.section(named: $0) != nil } || !CallTargets(elf: elf).slots.isEmpty
 }
 
 /// The DT_NEEDED libraries, one level deep, where the loader would find them without its cache:

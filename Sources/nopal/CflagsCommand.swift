@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 
 enum Compiler: String, CaseIterable, ExpressibleByArgument {
     case gcc, clang
@@ -12,8 +11,9 @@ enum Architecture: String, CaseIterable, ExpressibleByArgument {
     case thumb
 }
 
-struct Cflags: ParsableCommand {
+struct CflagsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "cflags",
         abstract: "Print what to compile with.",
         discussion: """
             Prints compiler flags alone, so that they can be put into a build:
@@ -42,7 +42,7 @@ struct Cflags: ParsableCommand {
         if explain {
             for sentence in advice.explanation { print("# \(sentence)") }
         }
-        if let warning = advice.warning { FileHandle.standardError.write(Data("nopal: note: \(warning)\n".utf8)) }
+        if let warning = advice.warning { Failure.remark("note: \(warning)") }
     }
 }
 

@@ -4,8 +4,9 @@ import Foundation
 import Globs
 import Programs
 
-struct Sites: ParsableCommand {
+struct SitesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "sites",
         abstract: "List the functions of a program or library that can be traced, and why others cannot.",
         discussion: """
             Each line is a function at whose entry the compiler left room: where, what stands there, what it
@@ -37,7 +38,8 @@ struct Sites: ParsableCommand {
             }
             try show(SiteListing(image: image, sites: chosen, withLines: !summary), image)
         } catch let error as ProgramError {
-            throw CleanError(description: error.description)
+            if case .noSuchProgram = error { throw Failure.say("\(error)", status: Failure.missing) }
+            throw Failure.say("\(error)", status: Failure.untraceable)
         }
     }
 
@@ -54,11 +56,6 @@ struct Sites: ParsableCommand {
         }
         if !summary, !listing.sites.isEmpty { print(listing.table, terminator: "") }
         print(listing.summaryText, terminator: "")
-        if let advice = listing.advice { FileHandle.standardError.write(Data("nopal: \(advice)\n".utf8)) }
+        if let advice = listing.advice { Failure.remark(advice) }
     }
-}
-
-/// An error whose text is all that is to be printed.
-private struct CleanError: Error, CustomStringConvertible {
-    var description: String
 }
