@@ -38,7 +38,7 @@ import Testing
             #expect(entry.function.address == oracle[name], "\(name) \(command)")
             #expect(site.address - entry.function.address == (command.contains("=full") ? 4 : 0), "\(name) \(command)")
             #expect(site.original.count == Site.sledByteCount + site.tail.count)
-            #expect(site.original == image.elf.loaded(at: site.address, upTo: 64)?.array(0, count: site.original.count))
+            #expect(site.original == image.elf.loaded(at: site.address, upTo: 4096)?.array(0, count: site.original.count))
         }
         #expect(Set(found.keys) == Built.functions, "\(command)")
         #expect(image.sites.map(\.function.address) == image.sites.map(\.function.address).sorted())
@@ -80,9 +80,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["-O0", "-O2"])
+    @Test(arguments: ["-O0 -fcf-protection=none", "-O2 -fcf-protection=none", "-O2 -fcf-protection=full"])
     func xray(level: String) throws {
-        let command = "clang-19 \(level) -fcf-protection=none -fxray-instrument -fxray-instruction-threshold=1"
+        let command = "clang-19 \(level) -fxray-instrument -fxray-instruction-threshold=1"
         let path = try Built.program(Built.sample, command)
         let image = try ModuleImage.read(path: path)
         let names = image.sites.filter(\.isTraceable).map(\.function.name)
@@ -117,15 +117,16 @@ import Testing
         }
     }
 
-    /// The linker leaves zeros for functions that it threw away.
+    /// Functions that the linker threw away are not listed. With gcc 12 it throws none away: the
+    /// section of pointers keeps them.
     @Test(arguments: ["gcc", "clang-19 -fuse-ld=bfd"])
     func garbageCollected(compiler: String) throws {
         let source = Built.sample + "\nint unused(int a) { return a; }\n"
         let path = try Built.program(
             source, "\(compiler) -O2 -fpatchable-function-entry=5 -ffunction-sections -Wl,--gc-sections")
         let names = try ModuleImage.read(path: path).sites.map(\.function.name)
-        #expect(Set(names) == Built.functions)
-        #expect(names.count == Built.functions.count)
+        let isKept = try Oracle.functions(in: path)["unused"] != nil
+        #expect(names.sorted() == (Built.functions.sorted() + (isKept ? ["unused"] : [])).sorted())
     }
 
     @Test func indirectFunctionResolver() throws {
