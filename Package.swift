@@ -17,7 +17,8 @@ let agentSettings: [SwiftSetting] = [
 let agentLinking: [LinkerSetting] = [
     .unsafeFlags([
         "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/Agent/agent.map",
-        "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now",
+        "-Xlinker", "--gc-sections", "-Xlinker", "-Bsymbolic", "-Xlinker", "-z", "-Xlinker", "now",
+        "-Xlinker", "-z", "-Xlinker", "initfirst",
         "-Xclang-linker", "-nostdlib",
     ])
 ]
@@ -35,6 +36,8 @@ let package = Package(
     targets: [
         // The leaf: the contract of agent, host and readers.
         .target(name: "TraceFormat", swiftSettings: strict),
+
+        .target(name: "Globs", swiftSettings: strict),
 
         // The way of a patch.
         .target(name: "MachineCode", swiftSettings: strict),
@@ -59,7 +62,7 @@ let package = Package(
             swiftSettings: agentSettings, linkerSettings: agentLinking),
         .target(
             name: "Control",
-            dependencies: ["Programs", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport", "CXXHash"],
+            dependencies: ["Programs", "Globs", "Demangling", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport"],
             swiftSettings: strict),
 
         // The way of an event.
@@ -71,14 +74,15 @@ let package = Package(
         .target(
             name: "Exporting",
             dependencies: [
-                "Reading", "Analysis", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Reading", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
+            exclude: ["Perfetto/perfetto.proto"],
             swiftSettings: strict),
 
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "Globs", "TraceFormat", "Reading", "Analysis", "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -91,5 +95,15 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests/Transparency",
+            swiftSettings: strict),
+        .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
+        .testTarget(
+            name: "ExportingTests",
+            dependencies: [
+                "Exporting", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
     ]
 )

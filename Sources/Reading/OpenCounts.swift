@@ -4,7 +4,7 @@ import Glibc
 ///
 /// Ids from 2^16 on share counters: the count may then be too great, never too small.
 @usableFromInline
-struct OpenCounts: ~Copyable {
+final class OpenCounts {
     @usableFromInline let counts: UnsafeMutablePointer<UInt32>
     @usableFromInline static let mask: UInt32 = 0xffff
 
@@ -16,7 +16,7 @@ struct OpenCounts: ~Copyable {
         counts = memory.bindMemory(to: UInt32.self, capacity: Int(OpenCounts.mask) + 1)
     }
 
-    deinit { free(counts) }
+    @inlinable deinit { free(counts) }
 
     @inlinable func add(_ function: UInt32) { counts[Int(function & OpenCounts.mask)] &+= 1 }
     @inlinable func remove(_ function: UInt32) { counts[Int(function & OpenCounts.mask)] &-= 1 }

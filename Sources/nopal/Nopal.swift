@@ -3,5 +3,6 @@ import ArgumentParser
 @main
 struct Nopal: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "nopal", abstract: "Trace every function of a running native program.")
+        commandName: "nopal", abstract: "Trace every function of a running native program.",
+        subcommands: [RecordCommand.self, ExportCommand.self])
 }
