@@ -68,8 +68,9 @@ public struct CallGraph: Sendable {
     }
 
     private mutating func sortChildren() {
+        let times = nodes.map(\.nanos)
         for index in nodes.indices {
-            nodes[index].children.sort { (nodes[$0].nanos, $1) > (nodes[$1].nanos, $0) }
+            nodes[index].children.sort { (times[$0], $1) > (times[$1], $0) }
         }
         if nodes[0].calls == 0 { nodes[0].nanos = nodes[0].children.reduce(0) { $0 &+ nodes[$1].nanos } }
     }

@@ -33,7 +33,7 @@ struct ReplayCommand: ParsableCommand {
     @Option(
         name: [.customShort("t"), .customLong("time-filter")],
         help: ArgumentHelp("Only calls that took at least this: 500ns, 10us, 1.5ms, 2s.", valueName: "time"))
-    var minimum: Duration = Duration(nanos: 0)
+    var minimum = MinimumDuration(nanos: 0)
 
     @Flag(help: "One line for each event, with its time since the first.")
     var flat = false
@@ -58,7 +58,7 @@ struct ReplayCommand: ParsableCommand {
 }
 
 /// A duration on the command line; a bare number is nanoseconds, as in uftrace.
-struct Duration: ExpressibleByArgument {
+struct MinimumDuration: ExpressibleByArgument {
     var nanos: UInt64
 
     init(nanos: UInt64) { self.nanos = nanos }
