@@ -95,7 +95,7 @@ let package = Package(
         .testTarget(
             name: "ExportingTests",
             dependencies: [
-                "Exporting", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Exporting", "Reading", "TraceFormat", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
     ]
 )
