@@ -17,7 +17,8 @@ let agentSettings: [SwiftSetting] = [
 let agentLinking: [LinkerSetting] = [
     .unsafeFlags([
         "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/Agent/agent.map",
-        "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now",
+        "-Xlinker", "--gc-sections", "-Xlinker", "-Bsymbolic", "-Xlinker", "-z", "-Xlinker", "now",
+        "-Xlinker", "-z", "-Xlinker", "initfirst",
         "-Xclang-linker", "-nostdlib",
     ])
 ]
@@ -59,7 +60,7 @@ let package = Package(
             swiftSettings: agentSettings, linkerSettings: agentLinking),
         .target(
             name: "Control",
-            dependencies: ["Programs", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport", "CXXHash"],
+            dependencies: ["Programs", "Globs", "Demangling", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport"],
             swiftSettings: strict),
 
         // The way of an event.
@@ -79,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "Globs", "TraceFormat", "Reading", "Analysis", "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -92,6 +93,11 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests",
+            exclude: ["Programs", "README.md"], swiftSettings: strict),
+        .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
         .testTarget(
             name: "ExportingTests",
             dependencies: [

@@ -1,1 +1,88 @@
 #include "shims.h"
+#include <stdatomic.h>
+
+// Lies below every stack pointer, so the first check of a new thread takes the slow path.
+static struct nopal_entry unstarted = {.negated_slot = ~UINT64_C(0)};
+
+static __thread struct nopal_thread thread_state __attribute__((tls_model("initial-exec"))) = {
+    .shadow_top = (uint64_t)(&unstarted + 1),
+    .depth_limit = ~UINT64_C(0),
+};
+
+struct nopal_thread *nopal_thread_state(void) { return &thread_state; }
+
+int64_t nopal_thread_state_offset(void) {
+    return (int64_t)((char *)&thread_state - (char *)__builtin_thread_pointer());
+}
+
+extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden"), weak));
+
+void nopal_register_fork_child(void (*child)(void)) {
+    if (__register_atfork) __register_atfork(0, 0, child, 0);
+}
+
+extern uint64_t nopal_exec_resume __attribute__((visibility("hidden")));
+void nopal_set_exec_resume(uint64_t address) { nopal_exec_resume = address; }
+
+struct r_debug;
+extern struct r_debug _r_debug __attribute__((weak));
+void *nopal_r_debug(void) { return &_r_debug; }
+
+int64_t nopal_system_call(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f) {
+    int64_t result;
+    register int64_t r10 __asm__("r10") = d;
+    register int64_t r8 __asm__("r8") = e;
+    register int64_t r9 __asm__("r9") = f;
+    __asm__ volatile("syscall" : "=a"(result) : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+// GDB looks these two names up in the agent's symbol table.
+struct jit_descriptor {
+    uint32_t version, action;
+    struct nopal_jit_entry *relevant, *first;
+};
+__attribute__((used)) struct jit_descriptor __jit_debug_descriptor = {1, 0, 0, 0};
+__attribute__((used, noinline)) void __jit_debug_register_code(void) { __asm__ volatile("" ::: "memory"); }
+
+enum { jit_capacity = 1024 };
+static struct nopal_jit_entry jit_entries[jit_capacity];
+static uint32_t jit_count;
+
+void nopal_jit_register(const void *image, uint64_t byte_count) {
+    if (jit_count == jit_capacity) return;
+    struct nopal_jit_entry *entry = &jit_entries[jit_count++];
+    *entry = (struct nopal_jit_entry){__jit_debug_descriptor.first, 0, image, byte_count};
+    if (entry->next) entry->next->previous = entry;
+    __jit_debug_descriptor.first = __jit_debug_descriptor.relevant = entry;
+    __jit_debug_descriptor.action = 1;
+    __jit_debug_register_code();
+}
+
+// The compiler may call these; libc's own would use vector registers.
+void *memset(void *to, int value, size_t count) {
+    void *result = to;
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(count) : "a"(value) : "memory");
+    return result;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t count) {
+    void *result = to;
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(count)::"memory");
+    return result;
+}
+
+void *memmove(void *to, const void *from, size_t count) {
+    if ((uintptr_t)to - (uintptr_t)from >= count) return memcpy(to, from, count);
+    for (size_t i = count; i > 0; i--) ((volatile char *)to)[i - 1] = ((const char *)from)[i - 1];
+    return to;
+}
+
+extern void nopal_start(char **environment);
+__attribute__((constructor)) static void start(int argc, char **argv, char **environment) {
+    (void)argc;
+    (void)argv;
+    nopal_start(environment);
+}

@@ -4,6 +4,8 @@ public enum SiteShape: Equatable, Hashable, Sendable {
     case singleNop(byteCount: Int)
     /// A run of one-byte NOPs (gcc's `-fpatchable-function-entry=5`).
     case smallNops(count: Int)
+    /// A run of NOPs of several sizes, at least one of them longer than a byte.
+    case mixedNops(count: Int, byteCount: Int)
     /// `call __fentry__`, direct (5 bytes) or through the GOT (6 bytes), at the entry.
     case fentryCall(byteCount: Int)
     /// `prologue; call mcount`: the prologue slides down over the call, and the sled comes first.

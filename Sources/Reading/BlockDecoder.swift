@@ -5,7 +5,7 @@ import TraceFormat
 /// Unsafe: one of the two files of the hot loop. The buffers are owned and grow to the largest
 /// block; every index below is less than a count that was checked when the block was loaded.
 @usableFromInline
-struct BlockDecoder: ~Copyable {
+final class BlockDecoder {
     /// Kind and function of each event; times stand at the same index.
     @usableFromInline private(set) var uppers: UnsafeMutablePointer<UInt32>
     /// Ticks while decoding, then CLOCK_MONOTONIC nanoseconds.
@@ -36,7 +36,7 @@ struct BlockDecoder: ~Copyable {
     /// Reads, verifies and decodes a block.
     ///
     /// Returns false when its bytes are not what was written; there are no events then.
-    mutating func load(_ block: BlockReference, from source: TraceSource) throws(TraceError) -> Bool {
+    func load(_ block: BlockReference, from source: TraceSource) throws(TraceError) -> Bool {
         count = 0
         reserve(block)
         let payload = UnsafeMutableRawBufferPointer(rebasing: bytes[..<Int(block.payloadByteCount)])
@@ -48,7 +48,7 @@ struct BlockDecoder: ~Copyable {
         return true
     }
 
-    private mutating func reserve(_ block: BlockReference) {
+    private func reserve(_ block: BlockReference) {
         if bytes.count < Int(block.payloadByteCount) {
             bytes.deallocate()
             bytes = .allocate(byteCount: Int(block.payloadByteCount), alignment: 64)
@@ -62,7 +62,7 @@ struct BlockDecoder: ~Copyable {
     }
 
     /// Takes events out of words: whole ticks, no clock words, no unwritten words.
-    private mutating func separate(_ words: UnsafeRawPointer, wordCount: Int) {
+    private func separate(_ words: UnsafeRawPointer, wordCount: Int) {
         var epoch: UInt64 = 0
         var previous: UInt64 = 0
         var kept = 0
@@ -92,7 +92,7 @@ struct BlockDecoder: ~Copyable {
     ///
     /// A signal handler may run between reserving a slot and filling it; the handler's events
     /// then stand later and are earlier. They nest inside the call, so the call's time gives way.
-    private mutating func straighten() {
+    private func straighten() {
         var index = count &- 1
         var next = UInt64.max
         while index >= 0 {

@@ -4,7 +4,7 @@ import Glibc
 ///
 /// Ids from 2^16 on share counters: the count may then be too great, never too small.
 @usableFromInline
-struct OpenCounts: ~Copyable {
+final class OpenCounts {
     @usableFromInline let counts: UnsafeMutablePointer<UInt32>
     @usableFromInline static let mask: UInt32 = 0xffff
 

@@ -19,10 +19,10 @@ struct OpenCall {
 public struct ThreadWalker: ~Copyable {
     @usableFromInline let trace: Trace
     @usableFromInline let thread: TraceThread
-    @usableFromInline var decoder: BlockDecoder
+    @usableFromInline let decoder: BlockDecoder
     @usableFromInline var calls: UnsafeMutableBufferPointer<OpenCall>
     @usableFromInline var depth = 0
-    @usableFromInline var openCounts = OpenCounts()
+    @usableFromInline let openCounts = OpenCounts()
     /// The next event of the decoded block.
     @usableFromInline var position = 0
     private var nextBlock = 0

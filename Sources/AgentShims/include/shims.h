@@ -1,1 +1,132 @@
+// What Swift cannot say in the agent: thread-local state, system calls, single instructions.
+// Nothing here allocates, locks or touches errno, and no vector register is used.
+#pragma once
 #include <stdint.h>
+#include <stddef.h>
+
+/// The state of one traced thread, in initial-exec TLS. Stubs reach the first six fields
+/// relative to the thread pointer; their offsets are part of the contract with `Stubs`.
+struct nopal_thread {
+    uint64_t cursor;       //  0: where the next event word goes; stubs add 8 to reserve
+    uint64_t limit;        //  8: end of the block; 0 without one
+    uint32_t epoch;        // 16: upper half of the tick of the words being written
+    uint32_t reserved;     // 20
+    uint64_t shadow_top;   // 24: end of the shadow stack: the next entry goes here
+    uint64_t depth_limit;  // 32: calls are not recorded while shadow_top is not below
+    uint64_t shadow_base;  // its first entry, a sentinel; 0 before the first event
+    uint64_t shadow_limit; // its end
+    uint64_t block;        // address of the block; 0 without one
+    uint32_t block_index;
+    uint32_t sequence;     // blocks taken so far
+    uint32_t serial;       // this thread's serial; 0 before its first block
+    uint32_t tid;
+    uint64_t lost;         // events lost since the last block was taken
+    uint64_t stack_low;    // bounds of the thread's own stack; 0 when not looked up yet
+    uint64_t stack_high;
+    uint64_t graveyard;    // address of entries dropped by inference, newest last, a ring
+    uint64_t grave_count;
+    uint32_t lingering[4]; // 1 + index of blocks with words reserved and not yet written
+    uint64_t environment;  // scratch for exec, kept for the next one
+    uint64_t environment_byte_count;
+    uint32_t failed_generation; // 1 + freeGeneration when no block was found; 0 otherwise
+    uint32_t unused;
+};
+
+/// One open call on a shadow stack.
+///
+/// Above `shadow_top` every entry has `negated_slot` 0, so an entry under construction
+/// (`shadow_top` is raised first) looks like a slot above every stack pointer.
+struct nopal_entry {
+    uint64_t return_address;
+    uint64_t saved;        // the caller's rbx
+    uint64_t negated_slot; // minus the address where the return address stood
+    uint32_t exit_word;    // upper half of the exit's event word
+    uint32_t unused;
+};
+
+struct nopal_thread *nopal_thread_state(void);
+int64_t nopal_thread_state_offset(void);
+
+/// Addresses that the host builds into arenas.
+struct nopal_vector_table {
+    uint64_t enter, record, leave, personality;
+};
+extern const struct nopal_vector_table nopal_vectors;
+
+/// Asks libc, where it is there, to run `child` in a forked child.
+void nopal_register_fork_child(void (*child)(void));
+
+/// The code that a patched `execve` and `_dl_debug_state` jump to.
+void nopal_exec_hook(void);
+void nopal_set_exec_resume(uint64_t address);
+
+/// The unwinder's init function, wrapped: see `Unwinding.swift`.
+void nopal_unwinder_init(int argc, char **argv, char **envp);
+
+/// GDB's JIT interface: a debugger reads the list, and stops in the function.
+struct nopal_jit_entry {
+    struct nopal_jit_entry *next, *previous;
+    const void *image;
+    uint64_t byte_count;
+};
+void nopal_jit_register(const void *image, uint64_t byte_count);
+
+void *nopal_r_debug(void);
+int64_t nopal_system_call(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f);
+
+static inline uint64_t nopal_ticks(void) {
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+/// Reserves eight bytes: one instruction, so that a signal handler can nest.
+static inline uint64_t nopal_reserve(struct nopal_thread *t) {
+    uint64_t step = 8;
+    __asm__ volatile("xaddq %0, %1" : "+r"(step), "+m"(t->cursor)::"memory");
+    return step;
+}
+
+static inline uint32_t nopal_load32(uint64_t address) {
+    return __atomic_load_n((uint32_t *)address, __ATOMIC_ACQUIRE);
+}
+static inline uint64_t nopal_load64(uint64_t address) {
+    return __atomic_load_n((uint64_t *)address, __ATOMIC_ACQUIRE);
+}
+static inline void nopal_store8(uint64_t address, uint8_t value) {
+    __atomic_store_n((uint8_t *)address, value, __ATOMIC_RELEASE);
+}
+static inline void nopal_store16(uint64_t address, uint16_t value) {
+    __atomic_store_n((uint16_t *)address, value, __ATOMIC_RELEASE);
+}
+static inline void nopal_store32(uint64_t address, uint32_t value) {
+    __atomic_store_n((uint32_t *)address, value, __ATOMIC_RELEASE);
+}
+static inline void nopal_store64(uint64_t address, uint64_t value) {
+    __atomic_store_n((uint64_t *)address, value, __ATOMIC_RELEASE);
+}
+/// Stores that may be unaligned, for text that nobody else runs.
+static inline void nopal_store_bytes(uint64_t address, uint64_t value, uint32_t width) {
+    for (uint32_t i = 0; i < width; i++) ((volatile uint8_t *)address)[i] = (uint8_t)(value >> (8 * i));
+}
+static inline uint64_t nopal_load_bytes(uint64_t address, uint32_t width) {
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < width; i++) value |= (uint64_t)((volatile uint8_t *)address)[i] << (8 * i);
+    return value;
+}
+static inline void nopal_zero(uint64_t address, uint64_t count) {
+    __asm__ volatile("rep stosb" : "+D"(address), "+c"(count) : "a"(0) : "memory");
+}
+static inline uint32_t nopal_add32(uint64_t address, uint32_t value) {
+    return __atomic_fetch_add((uint32_t *)address, value, __ATOMIC_ACQ_REL);
+}
+static inline uint64_t nopal_add64(uint64_t address, uint64_t value) {
+    return __atomic_fetch_add((uint64_t *)address, value, __ATOMIC_ACQ_REL);
+}
+static inline uint32_t nopal_exchange32(uint64_t address, uint32_t value) {
+    return __atomic_exchange_n((uint32_t *)address, value, __ATOMIC_ACQ_REL);
+}
+/// Nonzero when `desired` was stored.
+static inline uint32_t nopal_swap32(uint64_t address, uint32_t expected, uint32_t desired) {
+    return __atomic_compare_exchange_n((uint32_t *)address, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}

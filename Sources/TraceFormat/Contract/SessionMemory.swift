@@ -7,10 +7,11 @@
 /// ```
 /// States of a block, each arrow one compare-and-swap or release store:
 /// ```
-/// free --agent--> owned --agent--> full --host--> draining --host--> free (zeroed)
+/// free --agent--> owned --agent--> full --host--> draining --host--> free
 ///                   `----host, when the owner is dead-----^
-/// full --agent, overwrite mode--> owned
+/// full --agent, overwrite mode--> draining --> owned
 /// ```
+/// A thread zeroes a block when it takes it, and names its process in the descriptor last.
 public enum SessionMemory {
     public static let magic: UInt64 = 0x316d_656d_6c70_6f6e  // "noplmem1"
     public static let version: UInt32 = 1
@@ -61,7 +62,7 @@ public enum SessionMemory {
     /// Byte offsets in a block's descriptor.
     public enum DescriptorOffset {
         public static let state = 0  // u32, BlockState
-        public static let process = 4  // u32, pid
+        public static let process = 4  // u32, pid; 0 while free or not begun
         public static let thread = 8  // u32, tid
         public static let threadSerial = 12  // u32, unique in the session
         public static let sequence = 16  // u32, 0... within the thread

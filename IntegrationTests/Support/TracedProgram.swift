@@ -1,0 +1,62 @@
+import Foundation
+import Testing
+
+/// A program of `Programs/`, one way to compile it, and what it is run with.
+struct TracedProgram: Sendable, CustomTestStringConvertible {
+    /// The source's name without its suffix.
+    var name: String
+    var isCxx = false
+    var variant: Variant = .gccO2
+    /// After the account's path, which is always argv[1].
+    var arguments: [String] = []
+    var compileFlags: [String] = []
+    /// `name.lib.c(pp)` is compiled to `name.so`; linked with the program, or its path handed over.
+    var library: Library = .none
+    var ending: Ending = .exited(0)
+    var entryOnly: Set<String> = []
+    var uncountedPrefixes: [String] = []
+    var addsUnwoundAndOpen = false
+    /// False where only behaviour is compared, because the program cannot count.
+    var countsItself = true
+    var recordOptions: [String] = []
+    var environment: [String: String] = [:]
+
+    enum Library: Sendable { case none, linked, opened }
+
+    var testDescription: String { ([name, variant.rawValue] + arguments + recordOptions).joined(separator: " ") }
+
+    private var suffix: String { isCxx ? "cpp" : "c" }
+
+    /// One for each variant.
+    func built(_ variants: [Variant]) -> [TracedProgram] {
+        variants.map { variant in
+            var copy = self
+            copy.variant = variant
+            return copy
+        }
+    }
+
+    /// Compiles it, and returns the directory that holds `name` and `name.so`.
+    func build() throws -> URL {
+        let compiler = variant.compiler(isCxx: isCxx)
+        let common = ["-g", "-Wall", "-Wno-infinite-recursion"] + (isCxx ? ["-std=c++20"] : []) + compileFlags
+        let position = variant == .gccFentryNop ? [] : ["-fPIC"]
+        var commands = [["gcc", "-O2", "-g", "-fPIC", "-c", "{source}/count.c", "-o", "count.o"]]
+        commands.append(
+            [compiler] + common + variant.compileFlags + position + ["-c", "{source}/\(name).\(suffix)", "-o", "\(name).o"])
+        var linked = [compiler, "-rdynamic", "\(name).o", "count.o", "-o", name, "-pthread", "-ldl", "-lm"] + variant.linkFlags
+        if library != .none {
+            let pieces = variant == .gccFentryNop ? Variant.gccFentry.compileFlags : variant.compileFlags
+            commands.append(
+                [compiler] + common + pieces + ["-fPIC", "-c", "{source}/\(name).lib.\(suffix)", "-o", "library.o"])
+            commands.append([compiler, "-shared", "library.o", "-o", "\(name).so"])
+        }
+        if library == .linked { linked += ["-Wl,-rpath,$ORIGIN", "\(name).so"] }
+        commands.append(linked)
+        return try Compiler.build("\(name)-\(variant.rawValue)", commands)
+    }
+
+    func programArguments(_ build: URL) -> [String] {
+        ["account"] + (library == .opened ? [build.appendingPathComponent("\(name).so").path] : []) + arguments
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import Testing
+
+/// Runs a program plain and under `nopal record`, and compares all that can be seen of it, and its
+/// own account with the trace's.
+struct Verification {
+    let program: TracedProgram
+    let build: URL
+    let place: URL
+
+    /// `build` is where the executable lies when it is not compiled the common way.
+    init(_ program: TracedProgram, build: URL? = nil) throws {
+        self.program = program
+        self.build = try build ?? program.build()
+        place = try Locations.freshDirectory(program.testDescription.replacingOccurrences(of: " ", with: "-"))
+    }
+
+    private var executable: String { build.appendingPathComponent(program.name).path }
+    var trace: URL { place.appendingPathComponent("trace") }
+
+    private func directory(_ name: String) throws -> URL {
+        let url = place.appendingPathComponent(name)
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        return url
+    }
+
+    private var environment: [String: String] {
+        ProcessRun.plainEnvironment.merging(program.environment) { $1 }
+    }
+
+    /// The work directories have one name in both runs: programs may print it.
+    func plainRun() throws -> ProcessRun {
+        ProcessRun(
+            program: executable, arguments: program.programArguments(build),
+            directory: try directory("plain/work"), environment: environment)
+    }
+
+    func tracedRun() throws -> ProcessRun {
+        ProcessRun(
+            program: Locations.nopal,
+            arguments: ["record", "-o", trace.path] + program.recordOptions + ["--", executable]
+                + program.programArguments(build),
+            directory: try directory("traced/work"), environment: environment)
+    }
+
+    func info() throws -> RunResult {
+        try ProcessRun(
+            program: Locations.nopal, arguments: ["info", trace.path, "--json", "--by-function"],
+            directory: try directory("info")
+        ).run()
+    }
+
+    func counted(_ run: ProcessRun) throws -> Account {
+        try Account(countedBy: run.directory.appendingPathComponent("account"))
+    }
+
+    /// What a person needs to look into a failure.
+    func rerun(_ run: ProcessRun) -> Comment { "by hand: \(run.command)" }
+
+    func check() throws {
+        let plain = try plainRun(), traced = try tracedRun()
+        let plainResult = try plain.run(), tracedResult = try traced.run()
+        var isGood = checkBehaviour(plainResult, tracedResult)
+        if program.countsItself { isGood = try checkAccount(plain, traced) && isGood }
+        if isGood { try FileManager.default.removeItem(at: place) }
+    }
+
+    private func checkBehaviour(_ plain: RunResult, _ traced: RunResult) -> Bool {
+        let again: Comment = "plain: \(plain.command)\ntraced: \(traced.command)\n\(traced.errors.prefix(2000))"
+        #expect(plain.ending == program.ending, again)
+        #expect(traced.ending == program.ending.shellStatus, again)
+        #expect(traced.output == plain.output, again)
+        #expect(traced.errors == plain.errors, again)
+        return plain.ending == program.ending && traced.ending == program.ending.shellStatus
+            && traced.output == plain.output && traced.errors == plain.errors
+    }
+
+    private func checkAccount(_ plain: ProcessRun, _ traced: ProcessRun) throws -> Bool {
+        let info = try self.info()
+        guard info.ending == .exited(0) else {
+            Issue.record("\(info.command): \(info.ending)\n\(info.errors.prefix(2000))")
+            return false
+        }
+        let comparison = AccountComparison(
+            entryOnly: program.entryOnly, uncountedPrefixes: program.uncountedPrefixes,
+            addsUnwoundAndOpen: program.addsUnwoundAndOpen)
+        let expected = try counted(traced), found = try Account(infoJSON: info.output)
+        let differences = comparison.differences(expected: expected, traced: found)
+        #expect(expected.total.entries > 0, "the program counted nothing: \(plain.command)")
+        #expect(
+            differences.isEmpty,
+            "\(traced.command)\n\(info.command)\n\(differences.prefix(30).joined(separator: "\n"))\n\(differences.count) rows differ"
+        )
+        return differences.isEmpty
+    }
+}

@@ -1,0 +1,65 @@
+# The front door. `make help` lists what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD := .build/release
+NOPAL := $(BUILD)/nopal
+SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
+SHELL_SCRIPTS = $(shell git ls-files | xargs grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' 2>/dev/null)
+
+.PHONY: help setup build demo test unit-tests integration-tests real-programs bench fuzz \
+        format lint install clean
+
+help:  ## Lists these targets
+	@sed -n -E 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	    while IFS='|' read -r name text; do printf '  make %-20s %s\n' "$$name" "$$text"; done
+
+setup:  ## Installs the packages that the build needs, if any is missing
+	@scripts/setup build
+
+build: setup  ## Builds the release: .build/release/nopal, the agent beside it
+	swift build -c release --product nopal
+	swift build -c release --product nopal-agent
+
+demo: build  ## Traces a sample with threads and a real program; shows the graph and the report
+	@scripts/demo
+
+test:  ## Sets up, builds, and runs every test; each stage ends with 'N passed, N failed'
+	@scripts/test
+
+unit-tests: setup  ## Runs the Swift tests only
+	swift test
+
+integration-tests: build  ## Runs the end-to-end tests only
+	@scripts/test integration
+
+real-programs: build  ## Builds sqlite3, lua, zstd and zpaq from Debian's sources into .cache/real
+	@scripts/real-programs plain nopal
+
+bench: build  ## Measures Nopal and its peers: a table, JSON, and docs/benchmarks.svg
+	@scripts/setup bench
+	@Benchmarks/run
+
+fuzz: build  ## Fuzzes the trace reader for SECONDS (default 60)
+	@scripts/fuzz $(or $(SECONDS_TO_RUN),60)
+
+format:  ## Formats the Swift sources in place
+	swift format format --parallel --in-place $(SWIFT_SOURCES)
+
+lint:  ## Checks the format of Swift sources, and the shell scripts with shellcheck
+	@scripts/setup lint
+	swift format lint --strict --parallel $(SWIFT_SOURCES)
+	shellcheck $(SHELL_SCRIPTS)
+
+install: build  ## Installs below PREFIX (default /usr/local): command, agent, man pages, completions
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/nopal"
+	install -m 755 $(NOPAL) "$(DESTDIR)$(PREFIX)/bin/nopal"
+	install -m 755 $(BUILD)/libnopal-agent.so "$(DESTDIR)$(PREFIX)/lib/nopal/libnopal-agent.so"
+	scripts/install-extras $(NOPAL) "$(DESTDIR)$(PREFIX)"
+
+clean:  ## Removes what was built here; .cache (sources of real programs) stays
+	rm -rf .build Benchmarks/results

@@ -1,0 +1,113 @@
+import AgentShims
+
+/// What agent and host say to each other (see `AgentMessage` for the order).
+///
+/// One thread at a time, signals blocked: before `main`, in a forked child, or under the
+/// loader's lock while a library is opened.
+enum Conversation {
+    /// Connects and says hello. After a fork nothing comes back; else the session is mapped.
+    static func begin(afterFork: Bool) -> Bool {
+        guard connect(), hello(afterFork: afterFork) else { return false }
+        if afterFork { return true }
+        guard let answer = Message.receive(), answer.kind == .session, answer.descriptor >= 0 else { return false }
+        defer { System.close(answer.descriptor) }
+        return mapMemory(answer.descriptor)
+    }
+
+    private static func hello(afterFork: Bool) -> Bool {
+        withUnsafePointer(to: nopal_vectors) { _ in
+            Message.send(
+                .hello, a: AgentMessage.version, b: UInt64(System.processID()), c: UInt64(System.parentID()),
+                d: UInt64(bitPattern: nopal_thread_state_offset()), e: nopal_vectors.enter,
+                f: nopal_vectors.record, g: nopal_vectors.leave,
+                textByteCount: helloText(afterFork: afterFork))
+        }
+    }
+
+    /// The text of `hello`: the personality's address, 1 after a fork, the number of tasks.
+    private static func helloText(afterFork: Bool) -> UInt64 {
+        nopal_store64(Message.textAddress, nopal_vectors.personality)
+        nopal_store64(Message.textAddress &+ 8, afterFork ? 1 : 0)
+        nopal_store64(Message.textAddress &+ 16, TaskCounter.count())
+        return 24
+    }
+
+    /// Descriptors below 1000 belong to the program.
+    private static func connect() -> Bool {
+        let unix: Int64 = 1
+        let sequencedPackets: Int64 = 5
+        let closeOnExec: Int64 = 0o2000000
+        let low = System.call(41, unix, sequencedPackets | closeOnExec, 0)
+        if low < 0 { return false }
+        AgentState.socket = raise(low)
+        var address = InlineArray<110, UInt8>(repeating: 0)
+        let connected = withUnsafeMutablePointer(to: &address) { address -> Int64 in
+            let at = UInt64(UInt(bitPattern: address))
+            nopal_store8(at, 1)
+            let count = CString.copy(Tables.address(Tables.sessionPath), to: at &+ 2, limit: 107)
+            return System.call(42, AgentState.socket, Int64(bitPattern: at), Int64(count) &+ 3)
+        }
+        if connected < 0 {
+            System.close(AgentState.socket)
+            AgentState.socket = -1
+        }
+        return connected >= 0
+    }
+
+    /// Moves a descriptor to 1000 or above, or as high as the limit allows.
+    private static func raise(_ low: Int64) -> Int64 {
+        let duplicateCloseOnExec: Int64 = 1030
+        var wanted: Int64 = 1000
+        while wanted > low {
+            let high = System.call(72, low, duplicateCloseOnExec, wanted)
+            if high >= 0 {
+                System.close(low)
+                return high
+            }
+            wanted = wanted / 2
+        }
+        return low
+    }
+
+    private static func mapMemory(_ descriptor: Int64) -> Bool {
+        let readWrite = System.protectRead | System.protectWrite
+        AgentState.hostProcess = UInt32(truncatingIfNeeded: Message.field(1))
+        AgentState.depthLimit = Message.field(2)
+        // A limit on address space may not leave room for all of it.
+        var count = Message.field(0)
+        while count >= 8 {
+            let byteCount = UInt64(SessionMemory.byteCount(blockCount: Int(count)))
+            let at = System.map(descriptor, byteCount: byteCount, protection: readWrite, shared: true)
+            if at != 0 {
+                AgentState.mappedBlockCount = UInt32(truncatingIfNeeded: count)
+                // Descriptors and blocks lie where the host's count of blocks puts them.
+                AgentState.blocks = at &+ UInt64(SessionMemory.blocksOffset(blockCount: Int(Message.field(0))))
+                let reach = (byteCount &- (AgentState.blocks &- at)) / UInt64(SessionMemory.blockByteCount)
+                if reach < count { AgentState.mappedBlockCount = UInt32(truncatingIfNeeded: reach) }
+                AgentState.memory = at
+                return true
+            }
+            count = count / 2
+        }
+        return false
+    }
+
+    /// Tells the host which modules are new or gone, and arms what it answers.
+    static func tellModules() {
+        guard ModuleList.tellChanges(), Message.send(.modules) else { return }
+        var armed: UInt64 = 0
+        var refused: UInt64 = 0
+        while let answer = Message.receive() {
+            if answer.kind == .arm {
+                let counts = PlanExecutor.arm(answer.descriptor)
+                armed = armed &+ counts.done
+                refused = refused &+ counts.refused
+                System.close(answer.descriptor)
+            } else {
+                if answer.kind == .armed { Hooks.install() }
+                break
+            }
+        }
+        _ = Message.send(.done, a: armed, b: refused)
+    }
+}

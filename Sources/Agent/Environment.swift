@@ -1,0 +1,59 @@
+import AgentShims
+
+/// What the host put into the environment, and keeping it from the traced program's sight.
+///
+/// The two variables stand last: `LD_PRELOAD=agent[:the user's own]` and `NOPAL_SESSION=path`.
+/// A user's own LD_PRELOAD stands before them, as it was.
+enum Environment {
+    struct Found {
+        /// Addresses of the values, C strings. `agent` ends at a colon or at the end.
+        var agent: UInt64
+        var session: UInt64
+        var preloadEntry: UInt64
+        var sessionEntry: UInt64
+    }
+
+    /// Takes the variables out of the list; nil when the program was not started by a host.
+    static func takeSession(_ environment: UInt64) -> Found? {
+        var found = Found(agent: 0, session: 0, preloadEntry: 0, sessionEntry: 0)
+        var kept = environment
+        var at = environment
+        while true {
+            let entry = nopal_load64(at)
+            at = at &+ 8
+            if entry != 0 && CString.begins(entry, with: "NOPAL_SESSION=") {
+                found.sessionEntry = entry
+                found.session = entry &+ 14
+                continue
+            }
+            if entry != 0 && CString.begins(entry, with: "LD_PRELOAD=")
+                && CString.contains(entry, "libnopal-agent.so") && found.agent == 0
+            {
+                found.preloadEntry = entry
+                found.agent = entry &+ 11
+                continue
+            }
+            nopal_store64(kept, entry)
+            kept = kept &+ 8
+            if entry == 0 { break }
+        }
+        return found.session == 0 || found.agent == 0 ? nil : found
+    }
+
+    /// Zeroes the strings, so that /proc/self/environ does not show them either.
+    static func erase(_ found: Found) {
+        let path = Tables.address(Tables.agentPath)
+        var count: UInt64 = 0
+        while CString.byte(path &+ count) != 0 {
+            if CString.byte(path &+ count) == 58 { nopal_store8(path &+ count, 0) }
+            count = count &+ 1
+        }
+        zero(found.preloadEntry)
+        zero(found.sessionEntry)
+    }
+
+    private static func zero(_ at: UInt64) {
+        let count = CString.length(at)
+        for index in 0..<count { nopal_store8(at &+ index, 0) }
+    }
+}

@@ -1,0 +1,112 @@
+import CSupport
+import Foundation
+import Glibc
+import TraceFormat
+
+/// The thread that writes full blocks to the trace and gives them back.
+///
+/// It also finds the blocks of threads that have ended, however they ended.
+final class BlockDrain: @unchecked Sendable {
+    private let memory: SharedMemory
+    private let output: TraceOutput
+    private let keepsUntilEnd: Bool
+    private let lock = NSLock()
+    private var knownThreads: Set<UInt32> = []
+    private var shouldStop = false
+    private let stopped = DispatchSemaphore(value: 0)
+
+    private static let idleNanos: Int64 = 4_000_000
+    private static let reapEveryNanos: UInt64 = 200_000_000
+
+    /// - Parameter keepsUntilEnd: a flight recorder: full blocks stay in memory until the end.
+    init(memory: SharedMemory, output: TraceOutput, keepsUntilEnd: Bool) {
+        self.memory = memory
+        self.output = output
+        self.keepsUntilEnd = keepsUntilEnd
+    }
+
+    func start() {
+        let thread = Thread { [self] in run() }
+        thread.name = "nopal-drain"
+        thread.start()
+    }
+
+    /// Stops the thread and writes what is left, also blocks that are still in use.
+    func finish() {
+        lock.lock()
+        shouldStop = true
+        lock.unlock()
+        stopped.wait()
+        lock.lock()
+        defer { lock.unlock() }
+        drain(.full)
+        drain(.owned)
+    }
+
+    private func run() {
+        var nextReap = nopal_clock_nanos(CLOCK_MONOTONIC) + BlockDrain.reapEveryNanos
+        while true {
+            lock.lock()
+            let stop = shouldStop
+            var wrote = 0
+            if !stop && !keepsUntilEnd { wrote = drain(.full) }
+            let now = nopal_clock_nanos(CLOCK_MONOTONIC)
+            if !stop && now >= nextReap {
+                reap { owner in nopal_thread_exists(pid_t(bitPattern: owner.process), pid_t(bitPattern: owner.thread)) == 0 }
+                if output.error != nil { memory.close() }
+                nextReap = now + BlockDrain.reapEveryNanos
+            }
+            lock.unlock()
+            if stop { break }
+            if wrote == 0 { memory.sleepUntilFull(timeoutNanos: BlockDrain.idleNanos) }
+        }
+        stopped.signal()
+    }
+
+    /// A process has become another program: the blocks that its old threads left are complete.
+    func retire(process: UInt32) {
+        lock.lock()
+        defer { lock.unlock() }
+        reap { $0.process == process }
+    }
+
+    /// Hands over the blocks in use whose owner is gone.
+    private func reap(_ isGone: (BlockOwner) -> Bool) {
+        for index in 0..<memory.blockCount where memory.state(index) == .owned {
+            let owner = memory.owner(index)
+            // A block that was claimed a moment ago has no owner's name yet.
+            guard owner.process != 0, owner.thread != 0, isGone(owner) else { continue }
+            guard memory.owner(index) == owner, memory.take(index, from: .owned) else { continue }
+            write(index)
+        }
+    }
+
+    @discardableResult
+    private func drain(_ state: BlockState) -> Int {
+        var count = 0
+        for index in 0..<memory.blockCount where memory.state(index) == state {
+            // Claimed, but its thread has not begun to write.
+            guard memory.owner(index).process != 0 else { continue }
+            guard memory.take(index, from: state) else { continue }
+            write(index)
+            count += 1
+        }
+        return count
+    }
+
+    private func write(_ index: Int) {
+        let head = memory.head(index)
+        introduce(memory.owner(index))
+        let words = unsafe memory.words(index)
+        if words.count > 0 { unsafe output.append(head, words) }
+        memory.giveBack(index)
+    }
+
+    private func introduce(_ owner: BlockOwner) {
+        guard knownThreads.insert(owner.serial).inserted else { return }
+        output.append(
+            ThreadRecord(
+                serial: owner.serial, process: owner.process, thread: owner.thread,
+                name: ProcessNames.thread(owner.thread, of: owner.process)))
+    }
+}

@@ -1,0 +1,33 @@
+import Glibc
+
+/// What can go wrong while a program is started and recorded; each says what, where, and what helps.
+public enum ControlError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// A system call failed.
+    case system(what: String, errno: Int32)
+    /// The agent does not lie where the command looks for it.
+    case agentMissing(places: [String])
+    /// A message of the agent does not follow the protocol.
+    case badMessage(String)
+    /// No room for an arena within a branch's reach of a module.
+    case noArena(module: String, byteCount: Int)
+
+    public var description: String {
+        switch self {
+        case .system(let what, let errno):
+            "\(what): \(String(cString: strerror(errno)))"
+        case .agentMissing(let places):
+            "the agent libnopal-agent.so is missing; looked in \(places.joined(separator: ", ")). "
+                + "Build it with 'make build', or install with 'make install'"
+        case .badMessage(let what):
+            "the agent sent a message that does not follow the protocol (\(what)); "
+                + "is it of another version of nopal?"
+        case .noArena(let module, let byteCount):
+            "no free \(byteCount) bytes of address space within 2 GiB of \(module); it is not traced"
+        }
+    }
+
+    static func check(_ result: Int32, _ what: String) throws(ControlError) -> Int32 {
+        if result < 0 { throw .system(what: what, errno: -result) }
+        return result
+    }
+}

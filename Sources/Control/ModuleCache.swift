@@ -1,0 +1,34 @@
+import Glibc
+import Programs
+
+/// Parsed modules of a session: a file is read once, for however many processes map it.
+final class ModuleCache {
+    private struct Key: Hashable {
+        var device: UInt64
+        var inode: UInt64
+        var byteCount: Int64
+    }
+
+    private struct Entry {
+        var image: ModuleImage
+        var traced: TracedModule?
+    }
+
+    private var entries: [Key: Entry] = [:]
+    private let functions: FunctionTable
+
+    init(functions: FunctionTable) { self.functions = functions }
+
+    /// Reads a module, or finds it; `isNew` when it has sites and was not seen before. Nil when
+    /// the file can't be read.
+    func module(path: String) -> (image: ModuleImage, traced: TracedModule?, isNew: Bool)? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        let key = Key(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), byteCount: Int64(status.st_size))
+        if let known = entries[key] { return (known.image, known.traced, false) }
+        guard let image = try? ModuleImage.read(path: path) else { return nil }
+        let traced = functions.add(image)
+        entries[key] = Entry(image: image, traced: traced)
+        return (image, traced, traced != nil)
+    }
+}

@@ -1,0 +1,77 @@
+import CElfutils
+
+/// Collects what a module says about its sites: its sections, and the calls at its functions'
+/// entries where no section lists them.
+struct RecordedSites {
+    private let elf: ElfFile
+    private let functions: FunctionTable
+    private let targets: CallTargets
+
+    init(elf: ElfFile, functions: FunctionTable, targets: CallTargets) {
+        self.elf = elf
+        self.functions = functions
+        self.targets = targets
+    }
+
+    /// All records; one function may have several.
+    func all() -> [SiteRecord] {
+        let pointers = RecordedPointers(elf: elf)
+        var records = pointers.pointers(in: sections("__patchable_function_entries")).map {
+            SiteRecord(source: .patchable, address: $0, function: nil)
+        }
+        let locations = pointers.pointers(in: sections("__mcount_loc"))
+        records += locations.map { SiteRecord(source: .mcountLocation, address: $0, function: nil) }
+        for section in sections("xray_instr_map") { records += sleds(in: section) }
+        if !targets.isEmpty { records += calls() }
+        return records
+    }
+
+    private func sections(_ name: String) -> [ElfFile.Section] {
+        elf.sections.filter { $0.name == name && $0.byteCount > 0 }
+    }
+
+    /// Shape:  32 bytes: sled - own address, function - own address - 8, kind, always, version.
+    /// Source: llvm/lib/CodeGen/AsmPrinter/AsmPrinter.cpp, XRayFunctionEntry::emit (version 2).
+    private func sleds(in section: ElfFile.Section) -> [SiteRecord] {
+        guard let bytes = elf.contents(of: section) else { return [] }
+        var records: [SiteRecord] = []
+        for at in stride(from: 0, through: bytes.count - 32, by: 32) {
+            guard let sled: UInt64 = bytes.integer(at: at), let function: UInt64 = bytes.integer(at: at + 8),
+                let kind = bytes[at + 16], let version = bytes[at + 18], version == 2,
+                Self.isEntry(kind)
+            else { continue }
+            let own = section.address &+ UInt64(at)
+            records.append(
+                SiteRecord(source: .xray, address: own &+ sled, function: own &+ 8 &+ function))
+        }
+        return records
+    }
+
+    /// FUNCTION_ENTER and LOG_ARGS_ENTER.
+    private static func isEntry(_ kind: UInt8) -> Bool { kind == 0 || kind == 3 }
+
+    /// How far into a function `call mcount` is looked for: behind prologues with many spills.
+    private static let prologueLimitByteCount = 512
+
+    /// Calls of `__fentry__` and `mcount` within the first bytes of each function.
+    private func calls() -> [SiteRecord] {
+        var records: [SiteRecord] = []
+        for index in functions.entries.indices {
+            let address = functions.entries[index].address
+            let byteCount = Int(clamping: functions.end(of: index) &- address)
+            guard let code = elf.loaded(at: address, upTo: min(byteCount, Self.prologueLimitByteCount)) else {
+                continue
+            }
+            for offset in 0..<max(0, code.count - 4) {
+                let byte = code.raw[offset]
+                guard byte == 0xE8 || byte == 0xFF || byte == 0x67,
+                    targets.callByteCount(in: code, at: offset, address: address &+ UInt64(offset)) != nil
+                else { continue }
+                records.append(
+                    SiteRecord(source: .call, address: address &+ UInt64(offset), function: address))
+                break
+            }
+        }
+        return records
+    }
+}

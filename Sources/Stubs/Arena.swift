@@ -1,0 +1,147 @@
+import MachineCode
+import TraceFormat
+
+/// One stub to be generated.
+public struct StubRequest: Sendable {
+    /// The runtime address of the site's sled.
+    public var site: UInt64
+    /// The function's id in the trace.
+    public var function: UInt32
+    public var hasExit: Bool
+
+    public init(site: UInt64, function: UInt32, hasExit: Bool) {
+        self.site = site
+        self.function = function
+        self.hasExit = hasExit
+    }
+}
+
+/// What the agent of a process tells about itself: runtime addresses, and its TLS offset.
+public struct AgentAddresses: Equatable, Sendable {
+    public var enter: UInt64
+    public var record: UInt64
+    public var leave: UInt64
+    public var personality: UInt64
+    public var state: ThreadStateLayout
+
+    public init(enter: UInt64, record: UInt64, leave: UInt64, personality: UInt64, state: ThreadStateLayout) {
+        self.enter = enter
+        self.record = record
+        self.leave = leave
+        self.personality = personality
+        self.state = state
+    }
+}
+
+/// The bytes of an arena: addresses, thunks, stubs, unwind table.
+///
+/// ```
+/// 0     addresses of the agent's slow paths (Bundle.ArenaOffset)
+/// 64    three thunks of 16 bytes
+/// 128   stubs, each at a multiple of 16
+/// ...   the unwind table, .eh_frame format
+/// ```
+/// All distances are relative to the arena's address, so it must be mapped exactly there.
+public struct Arena: Sendable {
+    public let bytes: [UInt8]
+    /// The runtime address of each stub, in the order of the requests.
+    public let stubs: [UInt64]
+    /// Where the unwind table begins, bytes from the arena's start.
+    public let unwindTableOffset: Int
+
+    static let thunksOffset = 64
+    static let thunkByteCount = 16
+    static let stubsOffset = 128
+
+    /// The size that an arena for so many sites takes at most; what must be found free near them.
+    public static func byteCount(siteCount: Int) -> Int {
+        let template = StubTemplate.entryAndExit(ThreadStateLayout(base: 0), depthLimited: true)
+        let used = stubsOffset + siteCount * stride(template) + UnwindTable.maximumByteCount
+        return (used + 4095) / 4096 * 4096
+    }
+
+    private static func stride(_ template: StubTemplate) -> Int { (template.bytes.count + 15) / 16 * 16 }
+
+    /// Generates the arena.
+    ///
+    /// Throws: `.outOfRange` when a site is farther from the arena than a branch reaches.
+    public init(
+        at address: UInt64, agent: AgentAddresses, requests: [StubRequest], depthLimited: Bool = false
+    ) throws(StubError) {
+        let full = StubTemplate.entryAndExit(agent.state, depthLimited: depthLimited)
+        let short = StubTemplate.entryOnly(agent.state)
+        let stubsEnd = requests.reduce(Arena.stubsOffset) {
+            $0 + Arena.stride($1.hasExit ? full : short)
+        }
+        var bytes = Arena.head(agent)
+        bytes.reserveCapacity(stubsEnd + UnwindTable.maximumByteCount)
+        var stubs: [UInt64] = []
+        stubs.reserveCapacity(requests.count)
+        for request in requests {
+            let template = request.hasExit ? full : short
+            stubs.append(address &+ UInt64(bytes.count))
+            try Arena.append(template, request, arena: address, to: &bytes)
+        }
+        unwindTableOffset = bytes.count
+        bytes += UnwindTable.bytes(
+            start: address &+ UInt64(Arena.stubsOffset), byteCount: UInt64(stubsEnd - Arena.stubsOffset),
+            personality: agent.personality)
+        self.bytes = bytes
+        self.stubs = stubs
+    }
+
+    private static func head(_ agent: AgentAddresses) -> [UInt8] {
+        var writer = ByteWriter()
+        for value in [agent.enter, agent.record, agent.leave, agent.personality] { writer.fixed(value) }
+        var bytes = writer.bytes
+        bytes += Array(repeating: 0, count: thunksOffset - bytes.count)
+        for thunk in StubThunk.allCases {
+            let after = thunksOffset + thunk.rawValue * thunkByteCount + 6
+            var code = X86Instruction.jumpMemory(.rip(Int32(thunk.rawValue * 8 - after))).encoded
+            while code.count < thunkByteCount { code += X86Instruction.breakpoint.encoded }
+            bytes += code
+        }
+        while bytes.count < stubsOffset { bytes += X86Instruction.breakpoint.encoded }
+        return bytes
+    }
+
+    private static func append(
+        _ template: StubTemplate, _ request: StubRequest, arena: UInt64, to bytes: inout [UInt8]
+    ) throws(StubError) {
+        let start = bytes.count
+        bytes += template.bytes
+        for (offset, hole) in template.holes {
+            let after = UInt64(start + offset + 4)
+            let value: UInt32
+            switch hole {
+            case .entryWord:
+                value = EventWord.upperHalf(
+                    kind: request.hasExit ? .entry : .entryOnly, payload: request.function)
+            case .exitWord:
+                value = EventWord.upperHalf(kind: .exit, payload: request.function)
+            case .thunk(let thunk):
+                value = UInt32(truncatingIfNeeded: thunksOffset + thunk.rawValue * thunkByteCount - Int(after))
+            case .body:
+                let distance = Int64(bitPattern: request.site &+ 5 &- (arena &+ after))
+                guard let near = Int32(exactly: distance) else { throw .outOfRange(distance) }
+                value = UInt32(bitPattern: near)
+            }
+            for index in 0..<4 {
+                bytes[start + offset + index] = UInt8(truncatingIfNeeded: value >> UInt32(8 * index))
+            }
+        }
+        while bytes.count % 16 != 0 { bytes.append(0xcc) }
+    }
+}
+
+public enum StubError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The arena lies farther from a site than a 32-bit displacement reaches; bytes.
+    case outOfRange(Int64)
+
+    public var description: String {
+        switch self {
+        case .outOfRange(let distance):
+            "a site lies \(distance) bytes from its stub, but a branch reaches 2 GiB"
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import MachineCode
+
+/// What differs between two stubs of one arena: four bytes to fill in at a fixed offset.
+public enum StubHole: Equatable, Sendable {
+    /// The upper half of the word that records the entry.
+    case entryWord
+    /// The upper half of the word that records the exit.
+    case exitWord
+    /// The distance to the instruction after the site's sled.
+    case body
+    /// The distance to a thunk of the arena.
+    case thunk(StubThunk)
+}
+
+/// The ways out of a stub into the agent, in the order of `Bundle.ArenaOffset`.
+public enum StubThunk: Int, Sendable, CaseIterable {
+    case enter = 0
+    case record = 1
+    case leave = 2
+}
+
+/// A place that forward jumps of a stub lead to.
+enum StubLabel: Hashable {
+    case record, push, body, unusual, refillEntry, done, refillExit, odd
+}
+
+/// Puts a stub together: instructions, jumps to labels, and holes.
+struct StubAssembler {
+    private(set) var bytes: [UInt8] = []
+    private(set) var holes: [(offset: Int, hole: StubHole)] = []
+    private var labels: [StubLabel: Int] = [:]
+    private var jumps: [(offset: Int, label: StubLabel)] = []
+
+    mutating func emit(_ instructions: X86Instruction...) {
+        for instruction in instructions { bytes += instruction.encoded }
+    }
+
+    /// Emits an instruction whose last four bytes are a hole.
+    mutating func emit(_ instruction: X86Instruction, hole: StubHole) {
+        bytes += instruction.encoded
+        holes.append((bytes.count - 4, hole))
+    }
+
+    mutating func jump(to label: StubLabel) {
+        emit(.jump(0))
+        jumps.append((bytes.count - 4, label))
+    }
+
+    mutating func jump(if condition: X86Condition, to label: StubLabel) {
+        emit(.jumpIf(condition, 0))
+        jumps.append((bytes.count - 4, label))
+    }
+
+    mutating func place(_ label: StubLabel) { labels[label] = bytes.count }
+
+    /// Fills in the distances of all jumps to labels.
+    mutating func link() {
+        for jump in jumps {
+            guard let target = labels[jump.label] else {
+                preconditionFailure("a stub jumps to \(jump.label), which it does not have")
+            }
+            let distance = UInt32(bitPattern: Int32(target - (jump.offset + 4)))
+            for index in 0..<4 {
+                bytes[jump.offset + index] = UInt8(truncatingIfNeeded: distance >> UInt32(8 * index))
+            }
+        }
+    }
+}
