@@ -37,6 +37,8 @@ let package = Package(
         // The leaf: the contract of agent, host and readers.
         .target(name: "TraceFormat", swiftSettings: strict),
 
+        .target(name: "Globs", swiftSettings: strict),
+
         // The way of a patch.
         .target(name: "MachineCode", swiftSettings: strict),
         .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
@@ -95,8 +97,8 @@ let package = Package(
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
         .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests",
-            exclude: ["Programs", "README.md"], swiftSettings: strict),
+            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests/Transparency",
+            swiftSettings: strict),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
         .testTarget(
             name: "ExportingTests",

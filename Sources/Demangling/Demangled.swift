@@ -18,7 +18,7 @@ public func demangled(_ linkageName: String) -> String {
     guard name.hasPrefix("_Z") || name.hasPrefix("_R") || name.hasPrefix("__Z") || name.hasPrefix("_D") else {
         return linkageName
     }
-    let options = DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO
+    let options = DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO | DMGL_RET_DROP
     guard let text = cplus_demangle(linkageName, Int32(options)) else { return linkageName }
     defer { free(text) }
     return String(cString: text)

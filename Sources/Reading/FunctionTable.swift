@@ -22,6 +22,8 @@ final class FunctionTable: Sendable {
         self.places = places
     }
 
+    var ids: [UInt32] { places.keys.sorted() }
+
     func function(_ id: UInt32) -> TracedFunction {
         if let function = known.withLock({ $0[id] }) { return function }
         let function = made(id)

@@ -64,6 +64,9 @@ public final class Trace: Sendable {
     /// The function of an id; an unknown id gets a name such as `<function 17>`.
     public func function(_ id: UInt32) -> TracedFunction { functions.function(id) }
 
+    /// Every id that a module names, in ascending order.
+    public var functionIDs: [UInt32] { functions.ids }
+
     /// CLOCK_MONOTONIC for a tick.
     public func nanos(_ tick: UInt64) -> UInt64 { clock.nanos(tick) }
 
@@ -90,5 +93,26 @@ public final class Trace: Sendable {
                     ($0.head.sequence, $0.head.order) < ($1.head.sequence, $1.head.order)
                 })
         }
+    }
+}
+
+extension Trace {
+    /// About when the thread's first event was; 0 for a thread without events.
+    ///
+    /// Cheap: reads the first words only, and does not verify them.
+    public func firstNanos(_ thread: TraceThread) -> UInt64 {
+        guard let block = thread.blocks.first,
+            let bytes = try? source.bytes(
+                at: block.payloadOffset + UInt64(EventsHead.byteCount), count: min(block.wordCount, 64) * EventWord.byteCount)
+        else { return 0 }
+        var reader = ByteReader(bytes)
+        var epoch: UInt64 = 0
+        while let raw = try? reader.fixed(UInt64.self) {
+            let word = EventWord(raw: raw)
+            guard let kind = word.kind else { continue }
+            if kind != .clock { return clock.nanos(epoch | UInt64(word.tickLow)) }
+            epoch = UInt64(word.payload) << 32
+        }
+        return clock.nanos(epoch)
     }
 }

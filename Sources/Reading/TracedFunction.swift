@@ -13,21 +13,26 @@ public struct TracedFunction: Sendable, Equatable {
     /// False where only entries are traced.
     public var hasExits: Bool
 
-    /// Without parameters and return type: `ns::f(int)` is `ns::f`.
-    public var baseName: String { String(TracedFunction.baseName(displayName[...])) }
+    /// Without the parameter list: `ns::f(int) const` is `ns::f`. Swift names stay whole, because
+    /// argument labels are part of them.
+    public var baseName: String {
+        if linkageName.hasPrefix("$") || linkageName.hasPrefix("_$") { return displayName }
+        return TracedFunction.withoutParameters(displayName)
+    }
 
-    /// Cuts at the first parenthesis that opens a parameter list (not `operator()` or `(anonymous namespace)`).
-    static func baseName(_ name: Substring) -> Substring {
+    /// Cuts off the last parenthesised list, where only qualifiers follow it.
+    static func withoutParameters(_ name: String) -> String {
+        let text = Array(name.utf8)
+        guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return name }
+        let after = text[(close + 1)...].first
+        guard after == nil || [UInt8(ascii: " "), UInt8(ascii: "&"), UInt8(ascii: "[")].contains(after) else {
+            return name
+        }
         var depth = 0
-        var index = name.startIndex
-        while index < name.endIndex {
-            let rest = name[index...]
-            if rest.hasPrefix("(anonymous namespace)") || rest.hasPrefix("operator()") {
-                index = rest.firstIndex(of: ")") ?? index
-            } else if rest.first == "<" { depth += 1 } else if rest.first == ">" { depth -= 1 } else if rest.first == "(" && depth <= 0 {
-                return name[..<index]
-            }
-            index = name.index(after: index)
+        for index in stride(from: close, through: 0, by: -1) {
+            if text[index] == UInt8(ascii: ")") { depth += 1 }
+            if text[index] == UInt8(ascii: "(") { depth -= 1 }
+            if depth == 0 { return index > 0 ? String(decoding: text[..<index], as: UTF8.self) : name }
         }
         return name
     }

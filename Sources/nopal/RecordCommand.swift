@@ -1,24 +1,147 @@
 import ArgumentParser
 import Control
-import Foundation
+import Glibc
 import Globs
+import Programs
 import TraceFormat
 
-struct Record: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Run a program and record every call of its functions.")
-    @Option(name: .short) var o = "nopal.trace"
-    @Option(name: .customShort("F")) var only: [String] = []
-    @Option(name: .customShort("N")) var not: [String] = []
-    @Option(name: .customShort("D")) var depth: Int?
-    @Flag var noExits = false
-    @Option var buffer = 64 << 20
-    @Option var whenFull = "wait"
-    @Argument(parsing: .postTerminator) var command: [String] = []
+extension WhenFull: ExpressibleByArgument {
+    public init?(argument: String) {
+        switch argument {
+        case "wait": self = .wait
+        case "drop": self = .drop
+        case "overwrite": self = .overwrite
+        default: return nil
+        }
+    }
+
+    public static var allValueStrings: [String] { ["wait", "drop", "overwrite"] }
+
+    public var defaultValueDescription: String { "\(self)" }
+}
+
+struct RecordCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "record",
+        abstract: "Run a program and record every call of its functions.",
+        discussion: """
+            The program must have been compiled with room for tracing: see 'nopal cflags'. Its \
+            shared libraries are traced too where they have sites, also those that it opens later, \
+            and so are the programs that it starts.
+
+            -F chooses functions, -N leaves functions out; both may be given several times. A \
+            GLOB may have * ? [...]; it is tried on the linkage name, on the demangled name, and on \
+            that without parameters. What is not chosen is never patched: it costs its no-op.
+
+            With --when-full wait, a thread that finds no room waits until some was written out; \
+            nothing is lost. With drop, events are lost and counted. With overwrite, the last \
+            events are kept and written when the program has ended: a flight recorder.
+
+            The exit status is the program's, or 128 + N when signal N ended it. When nopal itself \
+            fails it is 125; 126 when the program cannot be traced; 127 when there is no such program.
+
+            Examples:
+              nopal record -- ./server --port 8080
+              nopal record -F 'parse_*' -N '*_debug' -o parse.trace -- ./tool input.json
+              nopal record --when-full overwrite --buffer 8M -- ./long-running
+            """)
+
+    @Option(name: [.customShort("o"), .customLong("output")], help: ArgumentHelp("Where to write the trace.", valueName: "file"), completion: .file())
+    var output = "nopal.trace"
+
+    @Option(name: [.customShort("F"), .customLong("filter")], help: ArgumentHelp("Trace only functions that match.", valueName: "glob"))
+    var only: [String] = []
+
+    @Option(name: [.customShort("N"), .customLong("notrace")], help: ArgumentHelp("Do not trace functions that match.", valueName: "glob"))
+    var never: [String] = []
+
+    @Option(name: [.customShort("D"), .customLong("depth")], help: ArgumentHelp("Record calls up to this depth only; the outermost has depth 1.", valueName: "depth"))
+    var depth: Int?
+
+    @Option(help: ArgumentHelp("Memory for events that are not written out yet: 512K, 64M, 1G.", valueName: "size"))
+    var buffer = ByteSize(byteCount: 64 << 20)
+
+    @Option(help: "What a thread does when no room is left: wait, drop or overwrite.")
+    var whenFull = WhenFull.wait
+
+    @Flag(help: "Record entries only: half the events, no durations.")
+    var noExits = false
+
+    @Flag(help: "Run the program even when nothing in it can be traced.")
+    var force = false
+
+    @Argument(parsing: .postTerminator, help: ArgumentHelp("The program and its arguments, after --.", valueName: "program"))
+    var command: [String] = []
+
+    func validate() throws {
+        guard !command.isEmpty else {
+            throw ValidationError("no program to run: nopal record [options] -- PROGRAM [ARGUMENTS]")
+        }
+        if let depth, depth < 1 { throw ValidationError("-D \(depth): the depth begins at 1") }
+        if buffer.byteCount < 256 << 10 { throw ValidationError("--buffer: at least 256K are needed") }
+        if buffer.byteCount > 1 << 40 { throw ValidationError("--buffer: more than 1024G cannot be had") }
+    }
+
     func run() throws {
-        let outcome = try RecordSession(RecordOptions(executable: command[0], arguments: command, outputPath: o,
-            selection: Selection(filter: FunctionFilter(only: only, never: not), recordsExits: !noExits, depthLimit: depth), filterTexts: [], bufferByteCount: buffer,
-            whenFull: whenFull == "drop" ? .drop : whenFull == "overwrite" ? .overwrite : .wait, agentPath: AgentLocation.find())).run()
-        for n in outcome.notes { FileHandle.standardError.write(Data("nopal: \(n)\n".utf8)) }
-        throw ExitCode(outcome.waitStatus & 0x7f == 0 ? (outcome.waitStatus >> 8) & 0xff : 128 + outcome.waitStatus & 0x7f)
+        let program = try findProgram()
+        let outcome: RecordOutcome
+        do {
+            outcome = try RecordSession(options(program)).run()
+        } catch {
+            throw Failure.say("\(error)", status: Failure.own)
+        }
+        for note in outcome.notes { Failure.remark(note) }
+        if !outcome.wasTraced {
+            Failure.remark("no agent answered from \(program.path): nothing was traced")
+        }
+        if outcome.lostEvents > 0 {
+            Failure.remark("\(outcome.lostEvents) events are lost; --buffer gives more room, --when-full wait loses none")
+        }
+        let status = programStatus(outcome.waitStatus)
+        throw ExitCode(status == 0 && (outcome.isIncomplete || !outcome.wasTraced) ? Failure.own : status)
+    }
+
+    private func findProgram() throws -> TraceableProgram {
+        do {
+            let program = try traceableProgram(command[0])
+            if !program.hasSites && !force {
+                throw Failure.say(program.notes.joined(separator: "; ") + " (--force runs it all the same)", status: Failure.untraceable)
+            }
+            for note in program.notes { Failure.remark(note) }
+            return program
+        } catch let error as ProgramError {
+            if case .noSuchProgram = error { throw Failure.say("\(error)", status: Failure.missing) }
+            throw Failure.say("\(error)", status: Failure.untraceable)
+        }
+    }
+
+    private func options(_ program: TraceableProgram) throws -> RecordOptions {
+        let filter = FunctionFilter(only: only, never: never)
+        let texts = only.flatMap { ["-F", $0] } + never.flatMap { ["-N", $0] } + (depth.map { ["-D", "\($0)"] } ?? [])
+        return RecordOptions(
+            executable: program.path, arguments: command, outputPath: output,
+            selection: Selection(filter: filter, recordsExits: !noExits, depthLimit: depth), filterTexts: texts,
+            bufferByteCount: buffer.byteCount, whenFull: whenFull, agentPath: try AgentLocation.find())
+    }
+
+    private func programStatus(_ waitStatus: Int32) -> Int32 {
+        waitStatus & 0x7f == 0 ? (waitStatus >> 8) & 0xff : 128 + (waitStatus & 0x7f)
+    }
+}
+
+/// How the command fails: one sentence on standard error, and a status.
+enum Failure {
+    /// Nopal itself failed, as `env` and `timeout` have it.
+    static let own: Int32 = 125
+    static let untraceable: Int32 = 126
+    static let missing: Int32 = 127
+
+    static func remark(_ text: String) {
+        fputs("nopal: \(text)\n", stderr)
+    }
+
+    static func say(_ text: String, status: Int32) -> ExitCode {
+        remark(text)
+        return ExitCode(status)
     }
 }

@@ -21,14 +21,23 @@ static void limit(int resource, uint64_t bytes) {
     if (setrlimit(resource, &limits)) _exit(126);
 }
 
+// By system call: libc refuses to touch its two internal signals, which a parent may have left ignored.
+static void set_disposition(int number, void (*handler)(int)) {
+    struct { void (*handler)(int); unsigned long flags; void (*restorer)(void); unsigned long mask; } action = {handler, 0, 0, 0};
+    syscall(SYS_rt_sigaction, number, &action, 0, 8);
+}
+
 // Between fork and exec: only async-signal-safe calls.
 static void become(const char *program, char *const *arguments, char *const *environment,
                    char *const *files, process_limits limits) {
     setpgid(0, 0);
-    for (int i = 1; i < 65; i++) signal(i, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, 0);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (int i = 1; i < 64; i++) {
+        set_disposition(i, limits.ignored_signals >> i & 1 ? SIG_IGN : SIG_DFL);
+        if (limits.blocked_signals >> i & 1) sigaddset(&blocked, i);
+    }
+    sigprocmask(SIG_SETMASK, &blocked, 0);
     if (chdir(files[0])) _exit(126);
     redirect("/dev/null", O_RDONLY, 0);
     redirect(files[1], O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 1);
@@ -36,6 +45,11 @@ static void become(const char *program, char *const *arguments, char *const *env
     syscall(SYS_close_range, 3, ~0u, 0);
     limit(RLIMIT_FSIZE, limits.file_size_limit_bytes);
     limit(RLIMIT_AS, limits.memory_limit_bytes);
+    struct rlimit descriptors;
+    if (limits.descriptor_soft_limit && getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+        descriptors.rlim_cur = limits.descriptor_soft_limit;
+        setrlimit(RLIMIT_NOFILE, &descriptors);
+    }
     execve(program, arguments, environment);
     _exit(127);
 }

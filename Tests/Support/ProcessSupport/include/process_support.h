@@ -7,6 +7,9 @@
 typedef struct {
     uint64_t file_size_limit_bytes; // RLIMIT_FSIZE
     uint64_t memory_limit_bytes;    // RLIMIT_AS
+    uint64_t descriptor_soft_limit; // RLIMIT_NOFILE, the hard limit stays
+    uint64_t ignored_signals;       // bit n is signal n
+    uint64_t blocked_signals;
 } process_limits;
 
 // `arguments` (from argv[0]) and `environment` end with NULL; `files` is the working directory and

@@ -81,7 +81,7 @@ import Testing
     @Test func memoryThatCannotBeHadIsRefused() throws {
         let verification = try steady(["--buffer", "64G"], ["1", "10"])
         var run = try verification.tracedRun()
-        run.memoryLimitBytes = 8 << 30
+        run.limits.memory_limit_bytes = 8 << 30
         let result = try run.run()
         expectSentence(result, naming: "")
     }

@@ -56,8 +56,7 @@ struct ProcessRun {
     var arguments: [String]
     var directory: URL
     var environment: [String: String] = ProcessRun.plainEnvironment
-    var fileSizeLimitBytes: UInt64 = 0
-    var memoryLimitBytes: UInt64 = 0
+    var limits = process_limits()
     /// Only to end a run that hangs; nothing passes or fails by how long it took.
     var limitSeconds: Int32 = 120
 
@@ -82,8 +81,6 @@ struct ProcessRun {
         let pairs = environment.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
         let files = [directory, outputURL, errorsURL].map { strdup($0.path) } + [nil]
         defer { (argv + pairs + files).forEach { free($0) } }
-        let limits = process_limits(
-            file_size_limit_bytes: fileSizeLimitBytes, memory_limit_bytes: memoryLimitBytes)
         let pid = process_start(program, argv, pairs, files, limits)
         if pid < 0 { throw ProcessRunError.cannotStart(program: program, errno: -pid) }
         return pid

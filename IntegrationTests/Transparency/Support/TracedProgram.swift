@@ -1,4 +1,5 @@
 import Foundation
+import ProcessSupport
 import Testing
 
 /// A program of `Programs/`, one way to compile it, and what it is run with.
@@ -12,6 +13,8 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
     var compileFlags: [String] = []
     /// `name.lib.c(pp)` is compiled to `name.so`; linked with the program, or its path handed over.
     var library: Library = .none
+    /// `name.helper.c` is compiled to a static `name.helper`, uninstrumented.
+    var hasHelper = false
     var ending: Ending = .exited(0)
     var entryOnly: Set<String> = []
     var uncountedPrefixes: [String] = []
@@ -20,6 +23,8 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
     var countsItself = true
     var recordOptions: [String] = []
     var environment: [String: String] = [:]
+    /// What it inherits.
+    var limits = process_limits()
 
     enum Library: Sendable { case none, linked, opened }
 
@@ -51,6 +56,7 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
                 [compiler] + common + pieces + ["-fPIC", "-c", "{source}/\(name).lib.\(suffix)", "-o", "library.o"])
             commands.append([compiler, "-shared", "library.o", "-o", "\(name).so"])
         }
+        if hasHelper { commands.append(["gcc", "-O2", "-static", "{source}/\(name).helper.c", "-o", "\(name).helper"]) }
         if library == .linked { linked += ["-Wl,-rpath,$ORIGIN", "\(name).so"] }
         commands.append(linked)
         return try Compiler.build("\(name)-\(variant.rawValue)", commands)

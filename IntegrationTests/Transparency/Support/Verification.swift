@@ -32,7 +32,7 @@ struct Verification {
     func plainRun() throws -> ProcessRun {
         ProcessRun(
             program: executable, arguments: program.programArguments(build),
-            directory: try directory("plain/work"), environment: environment)
+            directory: try directory("plain/work"), environment: environment, limits: program.limits)
     }
 
     func tracedRun() throws -> ProcessRun {
@@ -40,7 +40,7 @@ struct Verification {
             program: Locations.nopal,
             arguments: ["record", "-o", trace.path] + program.recordOptions + ["--", executable]
                 + program.programArguments(build),
-            directory: try directory("traced/work"), environment: environment)
+            directory: try directory("traced/work"), environment: environment, limits: program.limits)
     }
 
     func info() throws -> RunResult {

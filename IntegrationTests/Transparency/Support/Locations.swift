@@ -3,7 +3,7 @@ import Foundation
 /// Where things lie: the package, the caches, the command and the agent under test.
 enum Locations {
     static let integration = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     static let package = integration.deletingLastPathComponent()
     static let programs = integration.appendingPathComponent("Programs")
     static let cache = package.appendingPathComponent(".cache/integration")
