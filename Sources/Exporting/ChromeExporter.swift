@@ -26,7 +26,7 @@ struct ChromeExporter: Exporter {
     }
 
     mutating func began(_ thread: TraceThread) {
-        putName("thread_name", thread.name, process: thread.process, thread: thread.thread)
+        putName("thread_name", thread.shownName(in: trace), process: thread.process, thread: thread.thread)
         head = Array(",\n{\"pid\":\(thread.process),\"tid\":\(thread.thread),\"ph\":\"".utf8)
     }
 
