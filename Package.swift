@@ -115,7 +115,7 @@ let package = Package(
         .testTarget(
             name: "ExportingTests",
             dependencies: [
-                "Exporting", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Exporting", "Reading", "TraceFormat", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
     ]
 )
