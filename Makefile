@@ -34,7 +34,7 @@ test:  ## Sets up, builds, and runs every test; each stage ends with 'N passed, 
 unit-tests: setup  ## Runs the Swift tests only
 	swift test
 
-integration-tests: build  ## Runs the end-to-end tests only
+integration-tests: setup  ## Runs the end-to-end tests only
 	@scripts/test integration
 
 real-programs: build  ## Builds sqlite3, lua, zstd and zpaq from Debian's sources into .cache/real
