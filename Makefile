@@ -9,7 +9,8 @@ DESTDIR ?=
 BUILD := .build/release
 NOPAL := $(BUILD)/nopal
 SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
-SHELL_SCRIPTS = $(shell git ls-files | xargs grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' 2>/dev/null)
+SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests Benchmarks -maxdepth 1 -type f | \
+    xargs awk 'FNR == 1 { if (/^.!.*[ \/](ba|da)?sh$$/) print FILENAME; nextfile }')
 
 .PHONY: help setup build demo test unit-tests integration-tests real-programs bench fuzz \
         format lint install clean
