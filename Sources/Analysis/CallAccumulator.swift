@@ -85,6 +85,17 @@ final class CallAccumulator: CallVisitor {
         if depth > 0 { state.pointee.children[depth &- 1] &+= duration }
     }
 
+    /// The call's time until it was suspended is counted already.
+    func leftSuspended(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, how: CallEnd) {
+        let slot = slot(function)
+        switch how {
+        case .returned: slot.pointee.statistics.exits &+= 1
+        case .unwound: slot.pointee.statistics.unwound &+= 1
+        case .openAtEnd: slot.pointee.statistics.open &+= 1
+        case .suspended: break
+        }
+    }
+
     func passed(_ function: UInt32, atNanos: UInt64, depth: Int) {
         slot(function).pointee.statistics.entriesOnly &+= 1
     }
@@ -158,6 +169,8 @@ extension FunctionStatistics {
         switch how {
         case .returned: exits &+= 1
         case .unwound: unwound &+= 1
+        // Counted when it ends.
+        case .suspended: break
         case .openAtEnd: open &+= 1
         }
         sumNanos &+= duration

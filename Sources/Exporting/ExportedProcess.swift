@@ -37,6 +37,7 @@ extension CallEnd {
         switch self {
         case .returned: "returned"
         case .unwound: "unwound"
+        case .suspended: "suspended: goes on on another stack"
         case .openAtEnd: "open when the recording ended"
         }
     }

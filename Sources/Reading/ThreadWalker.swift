@@ -14,14 +14,17 @@ struct OpenCall {
 
 /// Goes through the events of one thread and pairs them to calls, some at a time.
 ///
-/// An exit closes the innermost open call of its function; calls inside it that are still open
-/// were unwound. So entries = exits + unwound + open, per function, always.
+/// An exit closes the innermost open call of its function. The agent records an event for every
+/// call that ends, so calls inside it that are still open live on another stack: they are
+/// suspended until their own end comes. So entries = exits + unwound + open, per function, always.
 public struct ThreadWalker: ~Copyable {
     @usableFromInline let trace: Trace
     @usableFromInline let thread: TraceThread
     @usableFromInline let decoder: BlockDecoder
     @usableFromInline var calls: UnsafeMutableBufferPointer<OpenCall>
     @usableFromInline var depth = 0
+    /// Calls that a fiber took along, in the order of their suspension.
+    @usableFromInline var suspended: [OpenCall] = []
     @usableFromInline let openCounts = OpenCounts()
     /// The next event of the decoded block.
     @usableFromInline var position = 0
@@ -56,6 +59,7 @@ public struct ThreadWalker: ~Copyable {
         if position >= decoder.count {
             guard loadBlock() else {
                 unwind(to: 0, atNanos: lastNanos, how: .openAtEnd, &visitor)
+                endSuspended(&visitor)
                 hasEnded = true
                 return false
             }
@@ -118,11 +122,35 @@ public struct ThreadWalker: ~Copyable {
         _ function: UInt32, _ nanos: UInt64, _ how: CallEnd, _ visitor: inout V
     ) {
         guard openCounts.mayHave(function), let found = innermost(function) else {
-            if how == .returned { visitor.leftUnentered(function, atNanos: nanos) }
-            return
+            return leaveOther(function, nanos, how, &visitor)
         }
-        unwind(to: found &+ 1, atNanos: nanos, how: .unwound, &visitor)
+        while depth > found &+ 1 {
+            suspended.append(calls[depth &- 1])
+            leave(nanos, .suspended, &visitor)
+        }
         leave(nanos, how, &visitor)
+    }
+
+    /// Ends a suspended call; failing that, the call's entry is not in the trace.
+    @usableFromInline
+    mutating func leaveOther<V: CallVisitor>(
+        _ function: UInt32, _ nanos: UInt64, _ how: CallEnd, _ visitor: inout V
+    ) {
+        if let index = suspended.lastIndex(where: { $0.function == function }) {
+            let call = suspended.remove(at: index)
+            visitor.leftSuspended(call.function, enteredAtNanos: call.enteredAtNanos, atNanos: nanos, how: how)
+        } else if how == .returned {
+            visitor.leftUnentered(function, atNanos: nanos)
+        }
+    }
+
+    @usableFromInline
+    mutating func endSuspended<V: CallVisitor>(_ visitor: inout V) {
+        for call in suspended {
+            visitor.leftSuspended(
+                call.function, enteredAtNanos: call.enteredAtNanos, atNanos: lastNanos, how: .openAtEnd)
+        }
+        suspended = []
     }
 
     @inlinable

@@ -137,7 +137,8 @@ enum Failure {
     static let missing: Int32 = 127
 
     static func remark(_ text: String) {
-        fputs("nopal: \(text)\n", stderr)
+        let line = Array("nopal: \(text)\n".utf8)
+        _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
     static func say(_ text: String, status: Int32) -> ExitCode {

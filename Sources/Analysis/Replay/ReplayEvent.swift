@@ -7,6 +7,7 @@ struct ReplayEvent {
         case returned
         case unwound
         case openAtEnd
+        case suspended
         case passed
         case lost
         case leftUnentered
@@ -39,6 +40,7 @@ struct ReplayCollector: CallVisitor {
             case .returned: .returned
             case .unwound: .unwound
             case .openAtEnd: .openAtEnd
+            case .suspended: .suspended
             }
         add(kind, function, atNanos, depth, enteredAtNanos)
     }

@@ -46,7 +46,7 @@ struct ReplayPrinter {
             output.add(spaces: 10)
             begin(thread, depth: 0)
             lost(event)
-        case .returned, .unwound, .openAtEnd, .leftUnentered: closing(event, thread)
+        case .returned, .unwound, .openAtEnd, .suspended, .leftUnentered: closing(event, thread)
         }
         output.endLine()
     }
@@ -59,6 +59,7 @@ struct ReplayPrinter {
         switch event.kind {
         case .unwound: output.add(", unwound */")
         case .openAtEnd: output.add(", open at the end */")
+        case .suspended: output.add(", goes on on another stack */")
         default: output.add(" */")
         }
     }
@@ -93,6 +94,7 @@ struct ReplayPrinter {
         case .returned: output.add("exit    ")
         case .unwound: output.add("unwound ")
         case .openAtEnd: output.add("open    ")
+        case .suspended: output.add("leaves  ")
         case .passed: output.add("passed  ")
         case .lost: lost(event)
         case .leftUnentered: output.add("exit    ")
