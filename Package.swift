@@ -37,6 +37,7 @@ let package = Package(
         // The leaf: the contract of agent, host and readers.
         .target(name: "TraceFormat", swiftSettings: strict),
 
+        // Function name patterns: what -F and -N mean, for recorder and readers alike.
         .target(name: "Globs", swiftSettings: strict),
 
         // The way of a patch.
@@ -47,7 +48,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Programs",
-            dependencies: ["Patching", "MachineCode", "CElfutils", "CCapstone", "CDemangle"],
+            dependencies: ["Patching", "CElfutils", "CCapstone", "CSupport"],
             swiftSettings: strict),
         .target(
             name: "AgentShims",
@@ -82,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Globs", "TraceFormat", "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "Globs", "Demangling", "TraceFormat", "Reading", "Analysis", "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -100,6 +101,7 @@ let package = Package(
             name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests/Transparency",
             swiftSettings: strict),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
+        .testTarget(name: "ProgramsTests", dependencies: ["Programs", "Patching", "CElfutils", "Demangling"]),
         .testTarget(
             name: "ExportingTests",
             dependencies: [

@@ -33,12 +33,13 @@ public struct AgentAddresses: Equatable, Sendable {
     }
 }
 
-/// The bytes of an arena: addresses, thunks, stubs, unwind table.
+/// The bytes of an arena: addresses, thunks, frame codes, stubs, unwind table.
 ///
 /// ```
 /// 0     addresses of the agent's slow paths (Bundle.ArenaOffset)
 /// 64    three thunks of 16 bytes
-/// 128   stubs, each at a multiple of 16
+/// 128   frame codes of both kinds of stub, one byte for each byte of code
+/// 1024  stubs with an exit, then stubs without, each at a multiple of 16
 /// ...   the unwind table, .eh_frame format
 /// ```
 /// All distances are relative to the arena's address, so it must be mapped exactly there.
@@ -48,10 +49,13 @@ public struct Arena: Sendable {
     public let stubs: [UInt64]
     /// Where the unwind table begins, bytes from the arena's start.
     public let unwindTableOffset: Int
+    /// The runtime range of all stubs.
+    public let stubRange: Range<UInt64>
 
     static let thunksOffset = 64
     static let thunkByteCount = 16
-    static let stubsOffset = 128
+    static let frameCodesOffset = 128
+    static let stubsOffset = 1024
 
     /// The size that an arena for so many sites takes at most; what must be found free near them.
     public static func byteCount(siteCount: Int) -> Int {
@@ -70,27 +74,39 @@ public struct Arena: Sendable {
     ) throws(StubError) {
         let full = StubTemplate.entryAndExit(agent.state, depthLimited: depthLimited)
         let short = StubTemplate.entryOnly(agent.state)
-        let stubsEnd = requests.reduce(Arena.stubsOffset) {
-            $0 + Arena.stride($1.hasExit ? full : short)
+        var bytes = Arena.head(agent, full, short)
+        bytes.reserveCapacity(Arena.byteCount(siteCount: requests.count))
+        var stubs = [UInt64](repeating: 0, count: requests.count)
+        for template in [full, short] {
+            for (index, request) in requests.enumerated() where request.hasExit == (template.returnOffset != nil) {
+                stubs[index] = address &+ UInt64(bytes.count)
+                try Arena.append(template, request, arena: address, to: &bytes)
+            }
         }
-        var bytes = Arena.head(agent)
-        bytes.reserveCapacity(stubsEnd + UnwindTable.maximumByteCount)
-        var stubs: [UInt64] = []
-        stubs.reserveCapacity(requests.count)
-        for request in requests {
-            let template = request.hasExit ? full : short
-            stubs.append(address &+ UInt64(bytes.count))
-            try Arena.append(template, request, arena: address, to: &bytes)
-        }
+        stubRange = address &+ UInt64(Arena.stubsOffset)..<address &+ UInt64(bytes.count)
         unwindTableOffset = bytes.count
+        let fullCount = requests.count { $0.hasExit }
         bytes += UnwindTable.bytes(
-            start: address &+ UInt64(Arena.stubsOffset), byteCount: UInt64(stubsEnd - Arena.stubsOffset),
+            runs: Arena.runs(address, full, fullCount, short, requests.count - fullCount),
             personality: agent.personality)
         self.bytes = bytes
         self.stubs = stubs
     }
 
-    private static func head(_ agent: AgentAddresses) -> [UInt8] {
+    private static func runs(
+        _ address: UInt64, _ full: StubTemplate, _ fullCount: Int, _ short: StubTemplate, _ shortCount: Int
+    ) -> [StubRun] {
+        let first = address &+ UInt64(stubsOffset)
+        let codes = address &+ UInt64(frameCodesOffset)
+        return [
+            StubRun(start: first, stubCount: fullCount, stride: stride(full), frameCodes: codes),
+            StubRun(
+                start: first &+ UInt64(fullCount * stride(full)), stubCount: shortCount, stride: stride(short),
+                frameCodes: codes &+ UInt64(stride(full))),
+        ]
+    }
+
+    private static func head(_ agent: AgentAddresses, _ full: StubTemplate, _ short: StubTemplate) -> [UInt8] {
         var writer = ByteWriter()
         for value in [agent.enter, agent.record, agent.leave, agent.personality] { writer.fixed(value) }
         var bytes = writer.bytes
@@ -101,7 +117,13 @@ public struct Arena: Sendable {
             while code.count < thunkByteCount { code += X86Instruction.breakpoint.encoded }
             bytes += code
         }
-        while bytes.count < stubsOffset { bytes += X86Instruction.breakpoint.encoded }
+        bytes += Array(repeating: 0, count: frameCodesOffset - bytes.count)
+        for template in [full, short] {
+            bytes += template.frames
+            bytes += Array(repeating: 0, count: stride(template) - template.frames.count)
+        }
+        precondition(bytes.count <= stubsOffset, "the frame codes of two stubs fit before the stubs")
+        bytes += Array(repeating: 0, count: stubsOffset - bytes.count)
         return bytes
     }
 

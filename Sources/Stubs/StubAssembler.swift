@@ -24,20 +24,54 @@ enum StubLabel: Hashable {
     case record, push, body, unusual, refillEntry, done, refillExit, odd
 }
 
+/// Where an unwinder finds the caller of a stub that stands at some instruction.
+struct StubFrame: Equatable {
+    /// 8-byte words between the stack pointer and the return address; nil when that is in the
+    /// shadow entry, at [rbx].
+    var returnAddressWord: UInt8?
+    /// The caller's rbx is at [rbx + 8].
+    var hasSavedRegister = false
+
+    static let inEntryBit: UInt8 = 0x80
+    static let savedRegisterBit: UInt8 = 0x40
+    static let wordMask: UInt8 = 0x1f
+
+    /// One byte of the table that the unwind rules look into.
+    var code: UInt8 {
+        (returnAddressWord ?? StubFrame.inEntryBit) | (hasSavedRegister ? StubFrame.savedRegisterBit : 0)
+    }
+}
+
 /// Puts a stub together: instructions, jumps to labels, and holes.
 struct StubAssembler {
     private(set) var bytes: [UInt8] = []
+    /// For every byte, the frame before the instruction that it belongs to.
+    private(set) var frames: [UInt8] = []
+    /// The frame at the end of what was emitted.
+    var frame = StubFrame(returnAddressWord: 0)
     private(set) var holes: [(offset: Int, hole: StubHole)] = []
     private var labels: [StubLabel: Int] = [:]
     private var jumps: [(offset: Int, label: StubLabel)] = []
 
     mutating func emit(_ instructions: X86Instruction...) {
-        for instruction in instructions { bytes += instruction.encoded }
+        for instruction in instructions { append(instruction) }
+    }
+
+    private mutating func append(_ instruction: X86Instruction) {
+        let encoded = instruction.encoded
+        bytes += encoded
+        frames += Array(repeating: frame.code, count: encoded.count)
+        guard let word = frame.returnAddressWord else { return }
+        switch instruction {
+        case .push: frame.returnAddressWord = word + 1
+        case .pop: frame.returnAddressWord = word - 1
+        default: break
+        }
     }
 
     /// Emits an instruction whose last four bytes are a hole.
     mutating func emit(_ instruction: X86Instruction, hole: StubHole) {
-        bytes += instruction.encoded
+        append(instruction)
         holes.append((bytes.count - 4, hole))
     }
 

@@ -8,6 +8,8 @@ import MachineCode
 public struct StubTemplate: Sendable {
     public let bytes: [UInt8]
     public let holes: [(offset: Int, hole: StubHole)]
+    /// For every byte, where an unwinder finds the caller: see `StubFrame.code`.
+    let frames: [UInt8]
     /// The offset of the instruction that the body returns to; nil when the stub has no exit.
     public let returnOffset: Int?
 
@@ -16,6 +18,7 @@ public struct StubTemplate: Sendable {
         linked.link()
         bytes = linked.bytes
         holes = linked.holes
+        frames = linked.frames
         self.returnOffset = returnOffset
     }
 
@@ -49,6 +52,7 @@ public struct StubTemplate: Sendable {
         restoreArguments(&stub)
         stub.emit(.jump(0), hole: .body)
         stub.place(.refillEntry)
+        stub.frame = StubFrame(returnAddressWord: savedWordCount)
         stub.emit(.moveImmediate32(.rdx, 0), hole: .entryWord)
         stub.emit(.call(0), hole: .thunk(.record))
         stub.jump(to: .body)
@@ -56,6 +60,7 @@ public struct StubTemplate: Sendable {
     }
 
     private static let savedByteCount: Int32 = 24
+    private static let savedWordCount: UInt8 = 3
 
     private static func saveArguments(_ stub: inout StubAssembler) {
         stub.emit(.push(.rcx), .push(.rax), .push(.rdx))
@@ -106,8 +111,10 @@ public struct StubTemplate: Sendable {
             .store(.base(.rcx, ShadowEntry.saved), .rbx))
         stub.emit(.storeImmediate32(.base(.rcx, ShadowEntry.exitWord), 0), hole: .exitWord)
         stub.emit(.store(.base(.rcx, ShadowEntry.negatedSlot), .rax), .move(.rbx, .rcx))
+        stub.frame.hasSavedRegister = true
         restoreArguments(&stub)
         stub.emit(.popMemory(.base(.rbx, ShadowEntry.returnAddress)))
+        stub.frame = StubFrame(returnAddressWord: nil, hasSavedRegister: true)
     }
 
     /// rbx is trusted only if it is the top entry and that entry is of this very stack slot.
@@ -123,14 +130,16 @@ public struct StubTemplate: Sendable {
             .add(.r11, .rsp),
             .compareImmediate(.r11, 8))
         stub.jump(if: .notEqual, to: .odd)
+        stub.emit(.pushMemory(.base(.rbx, ShadowEntry.returnAddress)))
+        stub.frame = StubFrame(returnAddressWord: 0, hasSavedRegister: true)
         stub.emit(
-            .pushMemory(.base(.rbx, ShadowEntry.returnAddress)),
             .push(.rax), .push(.rdx), .push(.rcx),
             .load32(.rcx, .base(.rbx, ShadowEntry.exitWord)),
             .load(.rax, .base(.rbx, ShadowEntry.saved)),
             .storeImmediate64(.base(.rbx, ShadowEntry.negatedSlot), 0),
             .store(.fs(state.shadowTop), .rbx),
             .move(.rbx, .rax))
+        stub.frame.hasSavedRegister = false
     }
 
     private static func recordExit(_ stub: inout StubAssembler, _ state: ThreadStateLayout) {
@@ -148,6 +157,7 @@ public struct StubTemplate: Sendable {
 
     private static func slowEntryPaths(_ stub: inout StubAssembler) {
         stub.place(.unusual)
+        stub.frame = StubFrame(returnAddressWord: savedWordCount)
         stub.emit(.moveImmediate32(.rdx, 0), hole: .entryWord)
         stub.emit(.call(0), hole: .thunk(.enter))
         stub.emit(.test32(.rax, .rax))
@@ -156,6 +166,7 @@ public struct StubTemplate: Sendable {
         restoreArguments(&stub)
         stub.emit(.jump(0), hole: .body)
         stub.place(.refillEntry)
+        stub.frame = StubFrame(returnAddressWord: savedWordCount)
         stub.emit(.moveImmediate32(.rdx, 0), hole: .entryWord)
         stub.emit(.call(0), hole: .thunk(.record))
         stub.emit(.test32(.rax, .rax))
@@ -165,10 +176,12 @@ public struct StubTemplate: Sendable {
 
     private static func slowExitPaths(_ stub: inout StubAssembler) {
         stub.place(.refillExit)
+        stub.frame = StubFrame(returnAddressWord: savedWordCount)
         stub.emit(.move32(.rdx, .rcx), .move(.rcx, .r11))
         stub.emit(.call(0), hole: .thunk(.record))
         stub.jump(to: .done)
         stub.place(.odd)
+        stub.frame = StubFrame(returnAddressWord: nil, hasSavedRegister: true)
         stub.emit(.subtractImmediate(.rsp, 8))
         stub.emit(.call(0), hole: .thunk(.leave))
         stub.emit(.ret)

@@ -4,5 +4,5 @@ import ArgumentParser
 struct Nopal: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nopal", abstract: "Trace every function of a running native program.",
-        subcommands: [RecordCommand.self, ExportCommand.self])
+        subcommands: [RecordCommand.self, ExportCommand.self, SitesCommand.self, CflagsCommand.self])
 }

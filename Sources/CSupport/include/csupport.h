@@ -3,6 +3,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/xattr.h>
 #include <sys/types.h>
 
 #if defined(__x86_64__)
