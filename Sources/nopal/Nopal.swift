@@ -4,5 +4,8 @@ import ArgumentParser
 struct Nopal: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nopal", abstract: "Trace every function of a running native program.",
-        subcommands: [Record.self, ExportCommand.self])
+        subcommands: [
+            RecordCommand.self, ReplayCommand.self, ReportCommand.self, GraphCommand.self, InfoCommand.self,
+            ExportCommand.self,
+        ])
 }
