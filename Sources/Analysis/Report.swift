@@ -96,9 +96,13 @@ public struct Report: Sendable {
 
     private static func rows(_ trace: Trace, _ accumulator: CallAccumulator, _ order: ReportOrder) -> [ReportRow] {
         accumulator.functions.map { id in
-            ReportRow(
-                function: trace.function(id), statistics: accumulator.statistics(id),
-                p50Nanos: accumulator.quantile(id, 50, of: 100), p99Nanos: accumulator.quantile(id, 99, of: 100))
+            let statistics = accumulator.statistics(id)
+            // A bucket's middle may lie outside of what occurred.
+            let quantile = { (percent: UInt64) in
+                min(statistics.maxNanos, max(accumulator.quantile(id, percent, of: 100), statistics.minNanos))
+            }
+            return ReportRow(
+                function: trace.function(id), statistics: statistics, p50Nanos: quantile(50), p99Nanos: quantile(99))
         }.sorted { first, second in
             let keys = (order.key(first), order.key(second))
             if keys.0 != keys.1 { return keys.0 > keys.1 }

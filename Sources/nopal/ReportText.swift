@@ -5,8 +5,8 @@ import Reading
 enum ReportText {
     static func table(_ rows: [ReportRow]) -> String {
         let titles = ["Total", "Self", "Min", "Avg", "Max", "P50", "P99"]
-        var text = titles.map { padded($0, 11) }.joined() + padded("Calls", 13) + "  Function\n"
-        text += titles.map { _ in " " + String(repeating: "=", count: 10) }.joined() + "   ==========  ========\n"
+        var text = titles.map { padded($0, 12) }.joined() + padded("Calls", 13) + "  Function\n"
+        text += titles.map { _ in " " + String(repeating: "=", count: 11) }.joined() + "   ==========  ========\n"
         for row in rows {
             let times = [
                 row.statistics.totalNanos, row.statistics.selfNanos, row.minNanos, row.averageNanos,

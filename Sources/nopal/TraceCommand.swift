@@ -71,7 +71,7 @@ func printText(_ text: String) {
     output.flush()
 }
 
-/// A duration in 10 columns, as replay prints it.
+/// A duration in 11 columns, as replay prints it.
 func durationText(_ nanos: UInt64) -> String {
     var text = ""
     var buffer = TextBuffer {

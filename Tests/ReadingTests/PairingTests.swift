@@ -18,6 +18,9 @@ struct Recorder: CallVisitor {
         lines.append("passed \(function) at \(atNanos - 1_000_000_000) depth \(depth)")
     }
     mutating func lost(_ eventCount: UInt64, atNanos: UInt64) { lines.append("lost \(eventCount)") }
+    mutating func leftSuspended(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, how: CallEnd) {
+        lines.append("resumed \(function) \(how)")
+    }
     mutating func leftUnentered(_ function: UInt32, atNanos: UInt64) { lines.append("unentered \(function)") }
 }
 
@@ -51,17 +54,18 @@ struct Recorder: CallVisitor {
             ])
     }
 
-    @Test func anOuterExitUnwindsWhatIsInside() throws {
+    @Test func anOuterExitSuspendsWhatIsInsideUntilItsOwnEnd() throws {
         let lines = try walked {
             try $0.event(1, .entry, 1, 10)
             try $0.event(1, .entry, 2, 20)
             try $0.event(1, .entry, 3, 21)
             try $0.event(1, .exit, 1, 30)
+            try $0.event(1, .exit, 3, 40)
         }
         #expect(
-            lines.suffix(3) == [
-                "left 3 after 9 depth 2 unwound", "left 2 after 10 depth 1 unwound",
-                "left 1 after 20 depth 0 returned",
+            lines.suffix(5) == [
+                "left 3 after 9 depth 2 suspended", "left 2 after 10 depth 1 suspended",
+                "left 1 after 20 depth 0 returned", "resumed 3 returned", "resumed 2 openAtEnd",
             ])
     }
 

@@ -33,17 +33,17 @@ struct ReplayPrinter {
         if isFlat { return flat(event, thread) }
         switch event.kind {
         case .entered:
-            output.add(spaces: 10)
+            output.add(spaces: 11)
             begin(thread, depth: event.depth)
             output.add(name(event.function))
             output.add("() {")
         case .passed:
-            output.add(spaces: 10)
+            output.add(spaces: 11)
             begin(thread, depth: event.depth)
             output.add(name(event.function))
             output.add("(); /* entry only */")
         case .lost:
-            output.add(spaces: 10)
+            output.add(spaces: 11)
             begin(thread, depth: 0)
             lost(event)
         case .returned, .unwound, .openAtEnd, .suspended, .leftUnentered: closing(event, thread)

@@ -52,7 +52,7 @@ public struct TextBuffer {
         bytes.removeAll(keepingCapacity: true)
     }
 
-    /// A duration as uftrace prints it, 10 columns: `  12.345 us`.
+    /// A duration as uftrace prints it, 11 columns: `  12.345 us`.
     public mutating func add(durationNanos: UInt64) {
         let (whole, part, unit): (UInt64, UInt64, StaticString) =
             switch durationNanos {

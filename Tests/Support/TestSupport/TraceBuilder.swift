@@ -9,6 +9,7 @@ public final class TraceBuilder {
         var words: [UInt64] = []
         var sequence: UInt32 = 0
         var epoch: UInt64?
+        public init() {}
         public var lostBefore: UInt64 = 0
         public var openCalls: UInt32 = 0
     }
