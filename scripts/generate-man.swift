@@ -86,7 +86,7 @@ func paragraph(_ lines: [String]) -> [String] {
 func sentences(_ string: String) -> [String] {
     var lines: [String] = []
     var rest = Substring(string)
-    let ends = #"(?<=[A-Za-z0-9)\]][.?!]) +(?=[A-Z`'-])"#
+    let ends = #"(?<=[A-Za-z0-9)\]'][.?!]) +(?=[A-Z`'-])"#
     while let end = rest.range(of: ends, options: .regularExpression) {
         lines += filled(rest[..<end.lowerBound])
         rest = rest[end.upperBound...]
