@@ -37,6 +37,7 @@ let package = Package(
         // The leaf: the contract of agent, host and readers.
         .target(name: "TraceFormat", swiftSettings: strict),
 
+        // Function name patterns: what -F and -N mean, for recorder and readers alike.
         .target(name: "Globs", swiftSettings: strict),
 
         // The way of a patch.
@@ -47,7 +48,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Programs",
-            dependencies: ["Patching", "MachineCode", "CElfutils", "CCapstone", "CDemangle"],
+            dependencies: ["Patching", "CElfutils", "CCapstone", "CSupport"],
             swiftSettings: strict),
         .target(
             name: "AgentShims",
@@ -68,9 +69,9 @@ let package = Package(
         // The way of an event.
         .target(name: "Demangling", dependencies: ["CDemangle"], swiftSettings: strict),
         .target(
-            name: "Reading", dependencies: ["TraceFormat", "Demangling", "CXXHash", "CSupport"],
+            name: "Reading", dependencies: ["TraceFormat", "Demangling", "Globs", "CXXHash"],
             swiftSettings: strict),
-        .target(name: "Analysis", dependencies: ["Reading"], swiftSettings: strict),
+        .target(name: "Analysis", dependencies: ["Reading", "Globs"], swiftSettings: strict),
         .target(
             name: "Exporting",
             dependencies: [
@@ -82,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Globs", "TraceFormat", "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "Globs", "Demangling", "TraceFormat", "Reading", "Analysis", "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -95,15 +96,26 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .target(
+            name: "TestSupport", dependencies: ["TraceFormat", "Reading"], path: "Tests/Support/TestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReadingTests", dependencies: ["Reading", "Analysis", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "AnalysisTests", dependencies: ["Reading", "Analysis", "TestSupport"], swiftSettings: strict),
+        .executableTarget(
+            name: "nopal-synthesize", dependencies: ["TestSupport"], path: "Benchmarks/Synthesize",
+            swiftSettings: strict),
         .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
         .testTarget(
             name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests/Transparency",
             swiftSettings: strict),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
+        .testTarget(name: "ProgramsTests", dependencies: ["Programs", "Patching", "CElfutils", "Demangling"]),
         .testTarget(
             name: "ExportingTests",
             dependencies: [
-                "Exporting", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Exporting", "Reading", "TraceFormat", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
     ]
 )

@@ -38,7 +38,8 @@ struct account {
 static struct account *account;
 static __thread struct slot *mine __attribute__((tls_model("initial-exec")));
 
-extern unsigned __cxa_uncaught_exceptions(void) __attribute__((weak));
+// std::uncaught_exceptions() of either C++ library; absent from C programs.
+extern int _ZSt19uncaught_exceptionsv(void) __attribute__((weak));
 
 static void stop(const char *why) {
     dprintf(2, "count.c: %s\n", why);
@@ -108,7 +109,7 @@ void count_enter(struct count_site *site) { add(&counters(site)->entries, 1); }
 void count_exit(struct count_site *site) { add(&counters(site)->exits, 1); }
 
 static unsigned exceptions_in_flight(void) {
-    return __cxa_uncaught_exceptions ? __cxa_uncaught_exceptions() : 0;
+    return _ZSt19uncaught_exceptionsv ? _ZSt19uncaught_exceptionsv() : 0;
 }
 
 void count_frame_begin(struct count_frame *frame) {

@@ -2,7 +2,10 @@ import Testing
 
 /// Arguments, results and registers come through the stubs unchanged.
 @Suite struct CallingTests {
-    @Test(arguments: TracedProgram(name: "arguments").built(Variant.everyKind))
+    /// clang calls mcount after the test of al in a variadic function: a branch that cannot slide.
+    @Test(
+        arguments: TracedProgram(name: "arguments", untraceable: [.clangMcount: ["variadic", "formatted"]])
+            .built(Variant.everyKind))
     func argumentsAndResultsAreKept(_ program: TracedProgram) throws {
         try Verification(program).check()
     }
@@ -17,7 +20,8 @@ import Testing
         try Verification(program).check()
     }
 
-    @Test(arguments: TracedProgram(name: "conventions").built([.clangO2, .clangXRay]))
+    /// A preserve_all function may not lose vector registers either: only its entries are traced.
+    @Test(arguments: TracedProgram(name: "conventions", entryOnly: ["all"]).built([.clangO2, .clangXRay]))
     func otherConventionsAreKept(_ program: TracedProgram) throws {
         try Verification(program).check()
     }

@@ -41,7 +41,7 @@ import Testing
 
     /// An uncounted function may be allowed by prefix, but never out of balance.
     @Test func uncountedFunctionsMustBalance() {
-        let allowed = AccountComparison(uncountedPrefixes: ["std::"])
+        let allowed = AccountComparison(uncounted: ["std::"])
         let good = Self.account([(1, "std::f", Counts(entries: 2, exits: 2))])
         let bad = Self.account([(1, "std::f", Counts(entries: 2, exits: 1))])
         #expect(allowed.differences(expected: Account(), traced: good).isEmpty)

@@ -54,8 +54,13 @@ enum Conversation {
         return connected >= 0
     }
 
-    /// Moves a descriptor to 1000 or above, or as high as the limit allows.
+    /// Moves a descriptor to 1000 or above, also where the soft limit is lower than that; where the
+    /// hard limit is, as high as it allows.
     private static func raise(_ low: Int64) -> Int64 {
+        let limits = DescriptorLimits.current()
+        let isLow = limits.soft <= 1000 && limits.hard > limits.soft
+        if isLow { DescriptorLimits(soft: limits.hard, hard: limits.hard).set() }
+        defer { if isLow { limits.set() } }
         let duplicateCloseOnExec: Int64 = 1030
         var wanted: Int64 = 1000
         while wanted > low {
@@ -109,5 +114,29 @@ enum Conversation {
             }
         }
         _ = Message.send(.done, a: armed, b: refused)
+    }
+}
+
+/// RLIMIT_NOFILE, in the kernel's shape.
+private struct DescriptorLimits {
+    var soft: UInt64
+    var hard: UInt64
+
+    private static let resource: Int64 = 7
+    private static let getAndSetLimits: Int64 = 302
+
+    static func current() -> DescriptorLimits {
+        var limits = DescriptorLimits(soft: 0, hard: 0)
+        withUnsafeMutablePointer(to: &limits) {
+            _ = System.call(getAndSetLimits, 0, resource, 0, Int64(UInt(bitPattern: $0)))
+        }
+        return limits
+    }
+
+    func set() {
+        var limits = self
+        withUnsafeMutablePointer(to: &limits) {
+            _ = System.call(Self.getAndSetLimits, 0, Self.resource, Int64(UInt(bitPattern: $0)), 0)
+        }
     }
 }

@@ -48,8 +48,12 @@ enum Environment {
             if CString.byte(path &+ count) == 58 { nopal_store8(path &+ count, 0) }
             count = count &+ 1
         }
+        let sessionEnd = found.sessionEntry &+ CString.length(found.sessionEntry) &+ 1
+        let areTogether = found.preloadEntry &+ CString.length(found.preloadEntry) &+ 1 == found.sessionEntry
         zero(found.preloadEntry)
         zero(found.sessionEntry)
+        // They stand last where the host or the exec hook put them.
+        if areTogether { KernelView.endEnvironment(at: found.preloadEntry, was: sessionEnd) }
     }
 
     private static func zero(_ at: UInt64) {

@@ -2,9 +2,9 @@
 #include "csupport.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -79,19 +79,24 @@ int nopal_accept(int listener) {
     return connection < 0 ? -errno : connection;
 }
 
+// Not posix_spawn: glibc's leaves its two internal signals ignored in the child.
 pid_t nopal_spawn(const char *path, char *const arguments[], char *const environment[]) {
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t changed;
-    sigemptyset(&changed);
-    sigaddset(&changed, SIGINT);
-    sigaddset(&changed, SIGQUIT);
-    sigaddset(&changed, SIGPIPE);
-    posix_spawnattr_setsigdefault(&attributes, &changed);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-    pid_t process;
-    int failure = posix_spawn(&process, path, NULL, &attributes, arguments, environment);
-    posix_spawnattr_destroy(&attributes);
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0) return -errno;
+    pid_t process = fork();
+    if (process == 0) {
+        execve(path, arguments, environment);
+        int failure = errno;
+        ssize_t told = write(report[1], &failure, sizeof failure);
+        _exit(told == sizeof failure ? 127 : 126);
+    }
+    int failure = process < 0 ? errno : 0;
+    close(report[1]);
+    ssize_t count = 0;
+    if (process > 0) do count = read(report[0], &failure, sizeof failure);
+        while (count < 0 && errno == EINTR);
+    close(report[0]);
+    if (process > 0 && count == sizeof failure) waitpid(process, NULL, 0);
     return failure ? -failure : process;
 }
 

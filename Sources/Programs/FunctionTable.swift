@@ -19,6 +19,8 @@ struct FunctionTable: Sendable {
     private let names: FileBytes?
     /// Keeps the file mapped that `names` lies in.
     private let elf: ElfFile?
+    /// Names that lie in no file, one an entry; empty otherwise.
+    private let givenNames: [String]
     /// False when addresses come from the unwind table only.
     let hasNames: Bool
 
@@ -27,6 +29,7 @@ struct FunctionTable: Sendable {
     init(elf: ElfFile, table: ElfFile.Section) {
         let strings = Self.strings(of: table, in: elf)
         self.elf = elf
+        givenNames = []
         names = strings
         hasNames = true
         guard let strings, let symbols = elf.contents(of: table) else {
@@ -36,9 +39,24 @@ struct FunctionTable: Sendable {
         entries = Self.best(Self.functions(symbols, names: strings), names: strings)
     }
 
+    /// A table of symbols that no section of the file holds as they are.
+    init(symbols: [FunctionSymbol]) {
+        elf = nil
+        names = nil
+        hasNames = true
+        let sorted = symbols.sorted { ($0.address, $0.name) < ($1.address, $1.name) }
+        var kept: [FunctionSymbol] = []
+        for symbol in sorted where kept.last?.address != symbol.address { kept.append(symbol) }
+        entries = kept.map {
+            Entry(address: $0.address, byteCount: $0.byteCount, nameOffset: nil, rank: 0, isResolver: false)
+        }
+        givenNames = kept.map(\.name)
+    }
+
     /// A table without names: function starts as the unwind table gives them.
     init(ranges: [Range<UInt64>]) {
         elf = nil
+        givenNames = []
         names = nil
         hasNames = false
         entries = ranges.map {
@@ -150,6 +168,7 @@ extension FunctionTable {
 
     /// The linkage name without `@VERSION`.
     func name(at index: Int) -> String {
+        if !givenNames.isEmpty { return givenNames[index] }
         let entry = entries[index]
         guard let offset = entry.nameOffset, let names, let name = names.symbolName(at: Int(offset)) else {
             return Self.placeholder(entry.address)

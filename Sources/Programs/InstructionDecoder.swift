@@ -19,6 +19,8 @@ final class InstructionDecoder {
         var byteCount: Int
         /// Any jump, call, return, interrupt or system call.
         var leavesStraightLine: Bool
+        /// A jump, conditional or not, as opposed to everything else that leaves the line.
+        var isJump: Bool
         /// Where a direct jump or call goes, as an offset from the start of the code.
         var target: Int64?
         /// Memory operands, `lea`'s included.
@@ -57,12 +59,13 @@ final class InstructionDecoder {
 
     private func describe(_ insn: cs_insn) -> Instruction {
         var described = Instruction(
-            offset: Int(insn.address), byteCount: Int(insn.size), leavesStraightLine: false, target: nil,
-            memory: [])
+            offset: Int(insn.address), byteCount: Int(insn.size), leavesStraightLine: false, isJump: false,
+            target: nil, memory: [])
         guard let detail = insn.detail?.pointee else { return described }
         withUnsafeBytes(of: detail.groups) { groups in
             for group in groups.prefix(Int(detail.groups_count)) where Self.leaving.contains(UInt32(group)) {
                 described.leavesStraightLine = true
+                described.isJump = described.isJump || UInt32(group) == CS_GRP_JUMP.rawValue
             }
         }
         withUnsafePointer(to: detail.x86.operands) { tuple in

@@ -62,6 +62,13 @@ public struct ModuleImage: Sendable {
         if let table = elf.sections.first(where: { $0.type == UInt32(SHT_SYMTAB) }) {
             return FunctionTable(elf: elf, table: table)
         }
+        if let path = SeparateDebugFile.path(for: elf), let other = try? ElfFile(path: path),
+            let table = other.sections.first(where: { $0.type == UInt32(SHT_SYMTAB) })
+        {
+            return FunctionTable(elf: other, table: table)
+        }
+        let mini = MiniSymbols.functions(of: elf)
+        if !mini.isEmpty { return FunctionTable(symbols: mini) }
         if let ranges = unwind?.ranges() { return FunctionTable(ranges: ranges) }
         if let table = elf.sections.first(where: { $0.type == UInt32(SHT_DYNSYM) }) {
             return FunctionTable(elf: elf, table: table)

@@ -3,8 +3,9 @@ import CCapstone
 /// Whether the prologue in front of `call mcount` may slide down over the call, so that the sled
 /// comes first.
 ///
-/// It may when it is position-independent straight-line code and no branch of the function lands
-/// behind the window's first byte. Branches through registers and tables cannot be followed;
+/// It may when it is position-independent code that only runs downwards, and no branch from
+/// outside lands behind the window's first byte. Jumps within the prologue (over the saving of
+/// vector registers, in functions with variable arguments) slide together with their targets. Branches through registers and tables cannot be followed;
 /// compilers make jump tables for blocks of a function's body, never for its prologue, which has
 /// no label. That is relied on here.
 struct PrologueSlide {
@@ -38,8 +39,12 @@ struct PrologueSlide {
             return "unknown prologue"
         }
         var obstacle: String?
+        var targets: Set<Int64> = []
         let understood = decoder.decode(prologue) { instruction in
-            if instruction.leavesStraightLine {
+            targets.remove(Int64(instruction.offset))
+            if instruction.isJump, let target = instruction.target, target > Int64(instruction.offset) {
+                targets.insert(target)
+            } else if instruction.leavesStraightLine {
                 obstacle = "the prologue has a branch or call before mcount"
             } else if instruction.memory.contains(where: { $0.base == X86_REG_RIP || $0.base == X86_REG_EIP }) {
                 obstacle = "the prologue addresses memory relative to itself"
@@ -47,6 +52,8 @@ struct PrologueSlide {
             return obstacle == nil
         }
         if obstacle == nil, understood != byteCount { return "unknown prologue" }
+        targets.remove(Int64(byteCount))
+        if obstacle == nil, !targets.isEmpty { return "the prologue has a branch or call before mcount" }
         return obstacle
     }
 

@@ -2,8 +2,11 @@
 struct AccountComparison {
     /// Functions whose exits Nopal says it cannot trace: only their entries are compared.
     var entryOnly: Set<String> = []
-    /// Compiler-made functions that no source line can count, by prefix; only their balance counts.
-    var uncountedPrefixes: [String] = []
+    /// Compiler-made and library functions that no source line can count, by a part of their name;
+    /// only their balance counts.
+    var uncounted: [String] = []
+    /// Functions that this variant cannot trace at all; the ledger says why.
+    var untraceable: Set<String> = []
     /// A thread that dies with its process may leave a call unwound or open: compared as a sum.
     var addsUnwoundAndOpen = false
 
@@ -17,14 +20,15 @@ struct AccountComparison {
     private func difference(_ key: AccountKey, _ expected: Counts?, _ traced: Counts?) -> String? {
         let place = "thread \(key.thread) \(key.function):"
         guard let expected else {
-            return uncounted(key, traced ?? Counts()).map { "\(place) \($0)" }
+            return uncountedDifference(key, traced ?? Counts()).map { "\(place) \($0)" }
         }
+        if untraceable.contains(key.function) { return traced.map { "\(place) should not be traceable: \($0)" } }
         let (a, b) = (comparable(expected, key), comparable(traced ?? Counts(), key))
         return a == b ? nil : "\(place) counted \(a); traced \(b)"
     }
 
-    private func uncounted(_ key: AccountKey, _ traced: Counts) -> String? {
-        guard uncountedPrefixes.contains(where: { key.function.hasPrefix($0) }) else {
+    private func uncountedDifference(_ key: AccountKey, _ traced: Counts) -> String? {
+        guard uncounted.contains(where: { key.function.contains($0) }) else {
             return "not counted by the program; traced \(traced)"
         }
         return traced.entries == traced.exits + traced.unwound + traced.open

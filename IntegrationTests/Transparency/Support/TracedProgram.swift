@@ -17,7 +17,9 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
     var hasHelper = false
     var ending: Ending = .exited(0)
     var entryOnly: Set<String> = []
-    var uncountedPrefixes: [String] = []
+    /// A part of the name of functions that the compiler or a header brings.
+    var uncounted: [String] = []
+    var untraceable: [Variant: Set<String>] = [:]
     var addsUnwoundAndOpen = false
     /// False where only behaviour is compared, because the program cannot count.
     var countsItself = true

@@ -82,7 +82,8 @@ struct Verification {
             return false
         }
         let comparison = AccountComparison(
-            entryOnly: program.entryOnly, uncountedPrefixes: program.uncountedPrefixes,
+            entryOnly: program.entryOnly, uncounted: program.uncounted,
+            untraceable: program.untraceable[program.variant] ?? [],
             addsUnwoundAndOpen: program.addsUnwoundAndOpen)
         let expected = try counted(traced), found = try Account(infoJSON: info.output)
         let differences = comparison.differences(expected: expected, traced: found)

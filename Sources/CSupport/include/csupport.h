@@ -3,6 +3,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/xattr.h>
 #include <sys/types.h>
 
 #if defined(__x86_64__)
@@ -49,8 +50,8 @@ int64_t nopal_peer_user(int socket);
 int nopal_listen(const char *path);
 int nopal_accept(int listener);
 
-/// Starts a program with default signal dispositions and this process's mask and terminal.
-/// Returns its pid.
+/// Starts a program that inherits what this process inherited: ignored signals, mask, limits. To be
+/// called before this process changes any of them. Returns its pid, or -errno.
 pid_t nopal_spawn(const char *path, char *const arguments[], char *const environment[]);
 
 /// Seconds and nanoseconds of a clock, in nanoseconds.

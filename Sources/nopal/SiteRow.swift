@@ -1,0 +1,89 @@
+import Demangling
+import Patching
+import Programs
+
+/// One line of `nopal sites`.
+struct SiteRow: Encodable {
+    var address: String
+    var function: String
+    var linkageName: String
+    var byteCount: UInt64
+    var file: String?
+    var line: Int?
+    var isTraceable: Bool
+    /// nil, with a reason, where nothing can be armed.
+    var shape: String?
+    var windowByteCount: Int?
+    var armedOff: String?
+    var armedOn: String?
+    var straddles: String?
+    var protocolAtStart: String?
+    var protocolLive: String?
+    var exits: Bool?
+    var remark: String?
+    var reason: String?
+
+    init(_ site: FunctionSite, source: SourceLine?) {
+        address = "0x" + String(site.address, radix: 16)
+        function = demangled(site.function.name)
+        linkageName = site.function.name
+        byteCount = site.function.byteCount
+        file = source?.file
+        line = source?.line
+        isTraceable = site.isTraceable
+        switch site.verdict {
+        case .notTraceable(let reason):
+            self.reason = reason
+        case .traceable(let place, let exits, let remark):
+            shape = place.shape.text
+            windowByteCount = place.original.count
+            armedOff = "a9 rel32" + place.tailText
+            armedOn = "e9 rel32" + place.tailText
+            straddles = place.straddling.rawValue
+            protocolAtStart = "exclusive"
+            protocolLive = "single store"
+            self.exits = exits
+            self.remark = remark
+        }
+    }
+
+    var sourceText: String {
+        guard let file, let line else { return "-" }
+        return "\(file.split(separator: "/").last ?? "")" + ":\(line)"
+    }
+
+    /// The columns of the table.
+    var columns: [String] {
+        guard let shape, let armedOff, let straddles else {
+            return [address, function, sourceText, "-", "-", "-", "not traceable: \(reason ?? "")"]
+        }
+        let note = remark.map { "; \($0)" } ?? ""
+        return [address, function, sourceText, shape, armedOff, straddles, "exclusive, then single store\(note)"]
+    }
+
+    static let titles = ["ADDRESS", "FUNCTION", "SOURCE", "SHAPE", "ARMED (OFF)", "STRADDLES", "PROTOCOL"]
+}
+
+extension SiteShape {
+    /// As a person would call it.
+    var text: String {
+        switch self {
+        case .singleNop(let byteCount): "\(byteCount)-byte nop"
+        case .smallNops(let count): "\(count) small nops"
+        case .mixedNops(let count, let byteCount): "\(count) nops, \(byteCount) bytes"
+        case .fentryCall(let byteCount): "\(byteCount)-byte call __fentry__"
+        case .mcountCall(let prologue, let call): "\(prologue)-byte prologue, \(call)-byte call mcount"
+        case .xraySled: "xray sled"
+        }
+    }
+}
+
+extension Site {
+    /// What stands behind the sled once armed.
+    fileprivate var tailText: String {
+        if case .mcountCall(let prologue, _) = shape {
+            return " + prologue" + (tail.count > prologue ? " + nop" : "")
+        }
+        return tail.isEmpty ? "" : " + nop\(tail.count)"
+    }
+}
