@@ -32,6 +32,9 @@ enum PlanExecutor {
             start: arena, end: arena &+ arenaByteCount, sites: plan &+ stepsByteCount, siteCount: siteCount,
             unwindTable: arena &+ unwindOffset, bias: bias)
         AgentState.bundleCount = AgentState.bundleCount &+ 1
+        nopal_jit_register(
+            arena &+ nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageOffset)),
+            nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageByteCount)))
         let refused = run(plan, stepCount, text)
         return (siteCount &- refused, refused)
     }

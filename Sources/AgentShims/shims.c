@@ -51,7 +51,7 @@ enum { jit_capacity = 1024 };
 static struct nopal_jit_entry jit_entries[jit_capacity];
 static uint32_t jit_count;
 
-void nopal_jit_register(const void *image, uint64_t byte_count) {
+void nopal_jit_register(uint64_t image, uint64_t byte_count) {
     if (jit_count == jit_capacity) return;
     struct nopal_jit_entry *entry = &jit_entries[jit_count++];
     *entry = (struct nopal_jit_entry){__jit_debug_descriptor.first, 0, image, byte_count};

@@ -40,7 +40,7 @@ public struct AgentAddresses: Equatable, Sendable {
 /// 64    three thunks of 16 bytes
 /// 128   frame codes of both kinds of stub, one byte for each byte of code
 /// 1024  stubs with an exit, then stubs without, each at a multiple of 16
-/// ...   the unwind table, .eh_frame format
+/// ...   the unwind table, .eh_frame format; then an image for debuggers
 /// ```
 /// All distances are relative to the arena's address, so it must be mapped exactly there.
 public struct Arena: Sendable {
@@ -60,8 +60,18 @@ public struct Arena: Sendable {
     /// The size that an arena for so many sites takes at most; what must be found free near them.
     public static func byteCount(siteCount: Int) -> Int {
         let template = StubTemplate.entryAndExit(ThreadStateLayout(base: 0), depthLimited: true)
-        let used = stubsOffset + siteCount * stride(template) + UnwindTable.maximumByteCount
+        let used = stubsOffset + siteCount * stride(template) + maximumTablesByteCount
         return (used + 4095) / 4096 * 4096
+    }
+
+    /// Unwind table and debugger's image, which holds it once more.
+    private static let maximumTablesByteCount = 2 * UnwindTable.maximumByteCount + 1024
+
+    private static func note(imageOffset: Int, byteCount: Int, in bytes: inout [UInt8]) {
+        var writer = ByteWriter()
+        writer.fixed(UInt64(imageOffset))
+        writer.fixed(UInt64(byteCount))
+        for (index, byte) in writer.bytes.enumerated() { bytes[Bundle.ArenaOffset.imageOffset + index] = byte }
     }
 
     private static func stride(_ template: StubTemplate) -> Int { (template.bytes.count + 15) / 16 * 16 }
@@ -86,9 +96,14 @@ public struct Arena: Sendable {
         stubRange = address &+ UInt64(Arena.stubsOffset)..<address &+ UInt64(bytes.count)
         unwindTableOffset = bytes.count
         let fullCount = requests.count { $0.hasExit }
-        bytes += UnwindTable.bytes(
+        let unwindTable = UnwindTable.bytes(
             runs: Arena.runs(address, full, fullCount, short, requests.count - fullCount),
             personality: agent.personality)
+        let image = DebuggerImage.bytes(
+            stubs: stubRange, unwindTable: unwindTable, unwindTableAddress: address &+ UInt64(unwindTableOffset))
+        bytes += unwindTable
+        Arena.note(imageOffset: bytes.count, byteCount: image.count, in: &bytes)
+        bytes += image
         self.bytes = bytes
         self.stubs = stubs
     }

@@ -66,10 +66,10 @@ void nopal_unwinder_init(int argc, char **argv, char **envp);
 /// GDB's JIT interface: a debugger reads the list, and stops in the function.
 struct nopal_jit_entry {
     struct nopal_jit_entry *next, *previous;
-    const void *image;
+    uint64_t image;  // its address
     uint64_t byte_count;
 };
-void nopal_jit_register(const void *image, uint64_t byte_count);
+void nopal_jit_register(uint64_t image, uint64_t byte_count);
 
 void *nopal_r_debug(void);
 int64_t nopal_system_call(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f);

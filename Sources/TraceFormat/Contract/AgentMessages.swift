@@ -61,12 +61,15 @@ public enum Bundle {
     public static let siteByteCount = 8
     public static let siteOnBit: UInt64 = 1 << 63
 
-    /// An arena begins with the addresses its thunks jump through.
+    /// An arena begins with the addresses its thunks jump through, u64 each.
     public enum ArenaOffset {
         public static let enter = 0
         public static let record = 8
         public static let leave = 16
         public static let personality = 24
+        /// Where the image for debuggers begins, from the arena's start, and its size.
+        public static let imageOffset = 32
+        public static let imageByteCount = 40
     }
 }
 
