@@ -12,7 +12,7 @@ SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
 SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests Benchmarks -maxdepth 1 -type f | \
     xargs awk 'FNR == 1 { if (/^.!.*[ \/](ba|da)?sh$$/) print FILENAME; nextfile }')
 
-.PHONY: help setup build demo test unit-tests integration-tests real-programs bench fuzz \
+.PHONY: help setup build demo test unit-tests integration-tests real-programs bench \
         format lint install clean
 
 help:  ## Lists these targets
@@ -44,9 +44,6 @@ real-programs: build  ## Builds sqlite3, lua, zstd and zpaq from Debian's source
 bench: build  ## Measures Nopal and its peers: a table, JSON, and docs/benchmarks.svg
 	@scripts/setup bench
 	@Benchmarks/run
-
-fuzz: build  ## Fuzzes the trace reader for SECONDS (default 60)
-	@scripts/fuzz $(or $(SECONDS_TO_RUN),60)
 
 format:  ## Formats the Swift sources in place
 	swift format format --parallel --in-place $(SWIFT_SOURCES)

@@ -18,7 +18,7 @@ TRACERS = {
     "uprobe + uretprobe": (lambda: peers.uprobes(50_000), "peer"),
 }
 
-ROUNDS = 5
+ROUNDS = 7
 
 
 def measure():

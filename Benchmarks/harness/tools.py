@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NOPAL = ROOT / ".build/release/nopal"
-AGENT = ROOT / ".build/release/libnopal-agent.so"
+# $NOPAL measures another build; its agent lies beside it.
+NOPAL = Path(os.environ.get("NOPAL", ROOT / ".build/release/nopal"))
+AGENT = NOPAL.parent / "libnopal-agent.so"
 SOURCES = ROOT / "Benchmarks/programs"
 BUILT = ROOT / ".cache/bench"
 
@@ -39,6 +40,9 @@ def need(tool):
 
 
 def nopal_cflags(compiler="gcc"):
+    """What to compile with: `nopal cflags`, or $NOPAL_CFLAGS where that is set."""
+    if "NOPAL_CFLAGS" in os.environ:
+        return os.environ["NOPAL_CFLAGS"].split()
     return run([NOPAL, "cflags", "--cc", compiler]).stdout.split()
 
 
