@@ -9,7 +9,8 @@ DESTDIR ?=
 BUILD := .build/release
 NOPAL := $(BUILD)/nopal
 SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
-SHELL_SCRIPTS = $(shell git ls-files | xargs grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' 2>/dev/null)
+SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests Benchmarks -maxdepth 1 -type f | \
+    xargs awk 'FNR == 1 { if (/^.!.*[ \/](ba|da)?sh$$/) print FILENAME; nextfile }')
 
 .PHONY: help setup build demo test unit-tests integration-tests real-programs bench fuzz \
         format lint install clean
@@ -34,7 +35,7 @@ test:  ## Sets up, builds, and runs every test; each stage ends with 'N passed, 
 unit-tests: setup  ## Runs the Swift tests only
 	swift test
 
-integration-tests: build  ## Runs the end-to-end tests only
+integration-tests: setup  ## Runs the end-to-end tests only
 	@scripts/test integration
 
 real-programs: build  ## Builds sqlite3, lua, zstd and zpaq from Debian's sources into .cache/real

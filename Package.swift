@@ -69,9 +69,9 @@ let package = Package(
         // The way of an event.
         .target(name: "Demangling", dependencies: ["CDemangle"], swiftSettings: strict),
         .target(
-            name: "Reading", dependencies: ["TraceFormat", "Demangling", "CXXHash", "CSupport"],
+            name: "Reading", dependencies: ["TraceFormat", "Demangling", "Globs", "CXXHash"],
             swiftSettings: strict),
-        .target(name: "Analysis", dependencies: ["Reading"], swiftSettings: strict),
+        .target(name: "Analysis", dependencies: ["Reading", "Globs"], swiftSettings: strict),
         .target(
             name: "Exporting",
             dependencies: [
@@ -96,6 +96,16 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .target(
+            name: "TestSupport", dependencies: ["TraceFormat", "Reading"], path: "Tests/Support/TestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReadingTests", dependencies: ["Reading", "Analysis", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "AnalysisTests", dependencies: ["Reading", "Analysis", "TestSupport"], swiftSettings: strict),
+        .executableTarget(
+            name: "nopal-synthesize", dependencies: ["TestSupport"], path: "Benchmarks/Synthesize",
+            swiftSettings: strict),
         .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
         .testTarget(
             name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests/Transparency",
@@ -105,7 +115,7 @@ let package = Package(
         .testTarget(
             name: "ExportingTests",
             dependencies: [
-                "Exporting", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Exporting", "Reading", "TraceFormat", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
     ]
 )

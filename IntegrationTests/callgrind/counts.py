@@ -126,7 +126,7 @@ class Explanation:
 def differences(nopal, callgrind, traced, explanations):
     """Compares function by function.
 
-    `traced` holds the names that have a site; others were never Nopal's to count.
+    `traced` holds the names that were built to be traced; others were never Nopal's to count.
     Returns (equal, explained, unexplained): the number of equal functions, and two lists of
     (function, nopal's count, callgrind's count, reason or None).
     """

@@ -1,3 +1,4 @@
+import Globs
 import Reading
 
 /// Which calls to show: -F, -N, -D.
@@ -38,6 +39,9 @@ public struct CallSelection: Sendable {
 
     /// True when every call is shown.
     public var isAll: Bool { !hasWanted && matches.isEmpty && maximumDepth == .max }
+
+    /// True for a function that `only` names.
+    public func isNamed(_ function: UInt32) -> Bool { match(function).contains(.wanted) }
 
     func match(_ function: UInt32) -> Match { matches.isEmpty ? [] : matches[function] ?? [] }
 }

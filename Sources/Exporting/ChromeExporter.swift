@@ -10,10 +10,12 @@ import Reading
 struct ChromeExporter: Exporter {
     private let trace: Trace
     private let output: OutputBuffer
-    /// A function's `,"name":"f"`.
-    private var names = FunctionTable<[UInt8]>()
-    /// The thread's `,\n{"pid":1,"tid":2,"ph":"`.
+    /// The ends of events, `,"name":"f"}`, one after the other, and a function's place there.
+    private var tails: [UInt8] = []
+    private var tailOf = FunctionTable<Range<Int>>()
+    /// The thread's `,\n{"pid":1,"tid":2,"ph":"`, and the same for calls up to the time.
     private var head: [UInt8] = []
+    private var callHead: [UInt8] = []
     private var isFirst = true
 
     init(trace: Trace, output: OutputBuffer) {
@@ -26,8 +28,9 @@ struct ChromeExporter: Exporter {
     }
 
     mutating func began(_ thread: TraceThread) {
-        putName("thread_name", thread.name, process: thread.process, thread: thread.thread)
+        putName("thread_name", thread.shownName(in: trace), process: thread.process, thread: thread.thread)
         head = Array(",\n{\"pid\":\(thread.process),\"tid\":\(thread.thread),\"ph\":\"".utf8)
+        callHead = head + Array("X\",\"ts\":".utf8)
     }
 
     mutating func ended(_ thread: TraceThread) {}
@@ -39,25 +42,23 @@ struct ChromeExporter: Exporter {
     mutating func left(
         _ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, depth: Int, how: CallEnd
     ) {
-        output.put(head)
-        output.put("X\",\"ts\":")
-        output.putMicros(nanos: enteredAtNanos)
-        output.put(",\"dur\":")
-        output.putMicros(nanos: atNanos >= enteredAtNanos ? atNanos - enteredAtNanos : 0)
-        putName(of: function)
-        if how == .returned {
-            output.put(UInt8(ascii: "}"))
-        } else {
-            output.put(",\"args\":{\"ended\":\"")
-            output.put(how.phrase)
-            output.put("\"}}")
+        let lengthNanos = atNanos >= enteredAtNanos ? atNanos - enteredAtNanos : 0
+        let tail = self.tail(of: function)
+        guard how != .returned else {
+            return output.put(callHead, micros: enteredAtNanos, ",\"dur\":", micros: lengthNanos, tails, tail)
         }
+        // Instead of its brace, the end gets the arguments.
+        output.put(
+            callHead, micros: enteredAtNanos, ",\"dur\":", micros: lengthNanos, tails,
+            tail.lowerBound..<tail.upperBound - 1)
+        output.put(",\"args\":{\"ended\":\"")
+        output.put(how.phrase)
+        output.put("\"}}")
     }
 
     mutating func passed(_ function: UInt32, atNanos: UInt64, depth: Int) {
         putInstant(atNanos: atNanos)
-        putName(of: function)
-        output.put(UInt8(ascii: "}"))
+        output.put(tails[tail(of: function)])
     }
 
     mutating func lost(_ eventCount: UInt64, atNanos: UInt64) {
@@ -73,11 +74,17 @@ struct ChromeExporter: Exporter {
         output.putMicros(nanos: atNanos)
     }
 
-    private mutating func putName(of function: UInt32) {
-        if let name = names[function] { return output.put(name) }
-        let name = Array(",\"name\":".utf8) + JSONText.quoted(trace.function(function).displayName)
-        names.set(name, of: function)
-        output.put(name)
+    @inline(__always)
+    private mutating func tail(of function: UInt32) -> Range<Int> {
+        tailOf[function] ?? makeTail(of: function)
+    }
+
+    private mutating func makeTail(of function: UInt32) -> Range<Int> {
+        let start = tails.count
+        tails += Array(",\"name\":".utf8) + JSONText.quoted(trace.function(function).displayName)
+        tails.append(UInt8(ascii: "}"))
+        tailOf.set(start..<tails.count, of: function)
+        return start..<tails.count
     }
 
     /// A metadata event, which names a process or a thread. The first event of all is one, so

@@ -31,6 +31,15 @@ struct ExportedProcess {
     }
 }
 
+extension TraceThread {
+    /// The thread's name, or that of its program when the trace does not have it.
+    func shownName(in trace: Trace) -> String {
+        guard name.isEmpty || name == "?" else { return name }
+        let program = ExportedProcess.all(in: trace).first { $0.process == process }?.name ?? ""
+        return program.isEmpty ? "thread" : program
+    }
+}
+
 extension CallEnd {
     /// What the exports say of a call that ended this way.
     var phrase: StaticString {

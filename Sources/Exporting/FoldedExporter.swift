@@ -33,7 +33,7 @@ struct FoldedExporter: Exporter {
     }
 
     mutating func began(_ thread: TraceThread) {
-        var name = Self.cleaned(thread.name)
+        var name = Self.cleaned(thread.shownName(in: trace))
         if let process = processNames[thread.process] { name = Self.cleaned(process) + ";" + name }
         let place = rootPlaces[name] ?? UInt32(truncatingIfNeeded: rootNames.count)
         if rootPlaces.updateValue(place, forKey: name) == nil { rootNames.append(name) }

@@ -102,31 +102,49 @@ public final class OutputBuffer {
     /// Decimal digits, no sign, no leading zeros.
     func putDecimal(_ value: UInt64) {
         reserve(20)
-        let digitCount = digits.count(of: value)
-        var rest = value
-        var index = count + digitCount
-        while rest >= 100 {
-            index -= 2
-            digits.storePair(rest % 100, at: memory + index)
-            rest /= 100
-        }
-        if rest >= 10 {
-            digits.storePair(rest, at: memory + index - 2)
-        } else {
-            memory[index - 1] = 0x30 + UInt8(truncatingIfNeeded: rest)
-        }
-        count += digitCount
+        count += digits.storeDecimal(value, at: memory + count)
     }
 
     /// Nanoseconds as microseconds with three decimals: 1234567 is "1234.567".
     func putMicros(nanos: UInt64) {
-        putDecimal(nanos / 1000)
-        reserve(4)
-        let rest = nanos % 1000
-        memory[count] = UInt8(ascii: ".")
-        memory[count + 1] = 0x30 + UInt8(truncatingIfNeeded: rest / 100)
-        digits.storePair(rest % 100, at: memory + count + 2)
-        count += 4
+        reserve(24)
+        count += digits.storeMicros(nanos: nanos, at: memory + count)
+    }
+
+    /// `head`, a time, `between`, a length of time, and a part of `tails`, as one piece: what a
+    /// call is in a text format. Room is looked for once; anything long goes the slow way.
+    @inline(__always)
+    func put(
+        _ head: [UInt8], micros nanos: UInt64, _ between: StaticString, micros lengthNanos: UInt64,
+        _ tails: [UInt8], _ tail: Range<Int>
+    ) {
+        let byteCount = head.count + between.utf8CodeUnitCount + tail.count + 48
+        guard byteCount <= OutputBuffer.reserveByteCount else {
+            put(head)
+            putMicros(nanos: nanos)
+            put(between)
+            putMicros(nanos: lengthNanos)
+            return put(tails[tail])
+        }
+        reserve(byteCount)
+        var place = memory + count
+        place = Self.copy(head, 0..<head.count, to: place)
+        place += digits.storeMicros(nanos: nanos, at: place)
+        place.update(from: between.utf8Start, count: between.utf8CodeUnitCount)
+        place += between.utf8CodeUnitCount
+        place += digits.storeMicros(nanos: lengthNanos, at: place)
+        place = Self.copy(tails, tail, to: place)
+        count = place - memory
+    }
+
+    @inline(__always)
+    private static func copy(
+        _ bytes: [UInt8], _ range: Range<Int>, to place: UnsafeMutablePointer<UInt8>
+    ) -> UnsafeMutablePointer<UInt8> {
+        bytes[range].withUnsafeBufferPointer { source in
+            if let start = source.baseAddress { place.update(from: start, count: source.count) }
+        }
+        return place + range.count
     }
 
     /// One byte string of which nothing is split over two writes; at most `reserveByteCount`.
@@ -136,49 +154,5 @@ public final class OutputBuffer {
         precondition(byteCount <= OutputBuffer.reserveByteCount)
         reserve(byteCount)
         count += fill(memory + count)
-    }
-}
-
-/// Tables for writing decimal digits two at a time. They live beside the buffer, because a
-/// global of this kind is looked up through a lazy initialiser each time.
-private final class DecimalDigits {
-    private let pairs: UnsafeMutablePointer<UInt8>
-    /// 1, 10, 100 ... 10^19.
-    private let powers: UnsafeMutablePointer<UInt64>
-
-    init() {
-        pairs = .allocate(capacity: 200)
-        powers = .allocate(capacity: 20)
-        for value in 0..<100 {
-            pairs[value * 2] = 0x30 + UInt8(value / 10)
-            pairs[value * 2 + 1] = 0x30 + UInt8(value % 10)
-        }
-        var power: UInt64 = 1
-        for exponent in 0..<20 {
-            powers[exponent] = power
-            power &*= 10
-        }
-    }
-
-    deinit {
-        pairs.deallocate()
-        powers.deallocate()
-    }
-
-    /// How many digits `value` has; 1 for zero.
-    @inline(__always)
-    func count(of value: UInt64) -> Int {
-        let bitCount = 64 - (value | 1).leadingZeroBitCount
-        // 1233 / 4096 is log10(2), near enough for 64 bits: the guess is right or one too high.
-        let guess = (bitCount * 1233) >> 12
-        return guess + ((value | 1) >= powers[guess] ? 1 : 0)
-    }
-
-    /// Stores two digits of a value below 100.
-    @inline(__always)
-    func storePair(_ value: UInt64, at place: UnsafeMutablePointer<UInt8>) {
-        let pair = Int(truncatingIfNeeded: value) * 2
-        place[0] = pairs[pair]
-        place[1] = pairs[pair + 1]
     }
 }

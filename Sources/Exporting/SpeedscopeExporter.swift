@@ -35,7 +35,7 @@ struct SpeedscopeExporter: Exporter {
         firstNanos = nil
         lastNanos = 0
         output.put("\n{\"type\":\"evented\",\"unit\":\"nanoseconds\",\"name\":")
-        output.put(JSONText.quoted("\(thread.name) (\(thread.thread))"))
+        output.put(JSONText.quoted("\(thread.shownName(in: trace)) (\(thread.thread))"))
         output.put(",\"events\":[")
     }
 

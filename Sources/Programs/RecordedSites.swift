@@ -19,11 +19,36 @@ struct RecordedSites {
         var records = pointers.pointers(in: sections("__patchable_function_entries")).map {
             SiteRecord(source: .patchable, address: $0, function: nil)
         }
+        records += unlistedEntries(besides: records)
         let locations = pointers.pointers(in: sections("__mcount_loc"))
         records += locations.map { SiteRecord(source: .mcountLocation, address: $0, function: nil) }
         for section in sections("xray_instr_map") { records += sleds(in: section) }
         if !targets.isEmpty { records += calls() }
         return records
+    }
+
+    /// Entries that were built with NOPs, in a module that has a table of them, and are not in it.
+    ///
+    /// gcc 12 ties the table of a whole C++ unit to the section of one of its functions. Where that
+    /// is a COMDAT copy that the linker drops, the table of the unit goes with it; the NOPs stay.
+    private func unlistedEntries(besides records: [SiteRecord]) -> [SiteRecord] {
+        guard !records.isEmpty else { return [] }
+        let listed = Set(records.map(\.address))
+        return functions.entries.compactMap { function in
+            guard let code = elf.loaded(at: function.address, upTo: 16) else { return nil }
+            let start = SiteFinder.endBranchByteCount(in: code)
+            let address = function.address &+ UInt64(start)
+            guard !listed.contains(function.address), !listed.contains(address), Self.hasSled(in: code, at: start)
+            else { return nil }
+            return SiteRecord(source: .patchable, address: address, function: nil)
+        }
+    }
+
+    /// What compilers write for `-fpatchable-function-entry=5`, and alignment never puts at an entry:
+    /// five NOPs of one byte (gcc), or one of five bytes (clang).
+    private static func hasSled(in code: FileBytes, at start: Int) -> Bool {
+        guard let first: UInt32 = code.integer(at: start), let last = code[start + 4] else { return false }
+        return (first == 0x9090_9090 && last == 0x90) || (first == 0x0044_1F0F && last == 0x00)
     }
 
     private func sections(_ name: String) -> [ElfFile.Section] {

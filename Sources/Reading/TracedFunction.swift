@@ -1,3 +1,5 @@
+import Globs
+
 /// A function that events name.
 public struct TracedFunction: Sendable, Equatable {
     public var id: UInt32
@@ -17,23 +19,6 @@ public struct TracedFunction: Sendable, Equatable {
     /// argument labels are part of them.
     public var baseName: String {
         if linkageName.hasPrefix("$") || linkageName.hasPrefix("_$") { return displayName }
-        return TracedFunction.withoutParameters(displayName)
-    }
-
-    /// Cuts off the last parenthesised list, where only qualifiers follow it.
-    static func withoutParameters(_ name: String) -> String {
-        let text = Array(name.utf8)
-        guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return name }
-        let after = text[(close + 1)...].first
-        guard after == nil || [UInt8(ascii: " "), UInt8(ascii: "&"), UInt8(ascii: "[")].contains(after) else {
-            return name
-        }
-        var depth = 0
-        for index in stride(from: close, through: 0, by: -1) {
-            if text[index] == UInt8(ascii: ")") { depth += 1 }
-            if text[index] == UInt8(ascii: "(") { depth -= 1 }
-            if depth == 0 { return index > 0 ? String(decoding: text[..<index], as: UTF8.self) : name }
-        }
-        return name
+        return bareName(ofDemangled: displayName)
     }
 }

@@ -34,6 +34,7 @@ struct PerfettoExporter: Exporter {
     private var threadTrack: UInt64 = 0
     private var levelCount = 1
     private var threadName = ""
+    private var threadID: UInt32 = 0
     private var lastNanos: UInt64 = 0
 
     init(trace: Trace, output: OutputBuffer) {
@@ -57,13 +58,14 @@ struct PerfettoExporter: Exporter {
         levelCount = 1
         lastNanos = 0
         threadTrack = UInt64(sequence) << 20
-        threadName = "\(thread.name) \(thread.thread)"
+        threadID = thread.thread
+        threadName = thread.shownName(in: trace)
         put(.with {
             $0.trackDescriptor.uuid = threadTrack
             $0.trackDescriptor.parentUuid = Self.processTrack(thread.process)
             $0.trackDescriptor.thread.pid = Int32(truncatingIfNeeded: thread.process)
             $0.trackDescriptor.thread.tid = Int64(thread.thread)
-            $0.trackDescriptor.thread.threadName = thread.name
+            $0.trackDescriptor.thread.threadName = threadName
         })
         put(.with {
             $0.clockSnapshot.primaryTraceClock = .monotonic
@@ -165,7 +167,7 @@ struct PerfettoExporter: Exporter {
             put(.with {
                 $0.trackDescriptor.uuid = threadTrack + UInt64(first)
                 $0.trackDescriptor.parentUuid = threadTrack
-                $0.trackDescriptor.name = "\(threadName): depth \(first * Self.levelCallCount) and deeper"
+                $0.trackDescriptor.name = "\(threadName) \(threadID): depth \(first * Self.levelCallCount) and deeper"
             })
             levelCount += 1
         }
