@@ -2,10 +2,7 @@ import Testing
 
 /// Arguments, results and registers come through the stubs unchanged.
 @Suite struct CallingTests {
-    /// clang calls mcount after the test of al in a variadic function: a branch that cannot slide.
-    @Test(
-        arguments: TracedProgram(name: "arguments", untraceable: [.clangMcount: ["variadic", "formatted"]])
-            .built(Variant.everyKind))
+    @Test(arguments: TracedProgram(name: "arguments").built(Variant.everyKind))
     func argumentsAndResultsAreKept(_ program: TracedProgram) throws {
         try Verification(program).check()
     }

@@ -96,12 +96,13 @@ public final class RecordSession {
         let preloads = environment.first { $0.hasPrefix("LD_PRELOAD=") }.map { ":" + $0.dropFirst(11) } ?? ""
         environment.append("LD_PRELOAD=\(options.agentPath)\(preloads)")
         environment.append("NOPAL_SESSION=\(socket.path)")
-        ignoreTerminalSignals()
         let program = unsafe CStringList.with(options.arguments) { arguments in
             unsafe CStringList.with(environment) { environment in
                 unsafe nopal_spawn(options.executable, arguments, environment)
             }
         }
+        // Only now: the program inherits what is ignored.
+        ignoreTerminalSignals()
         return try ControlError.check(program, "cannot start \(options.executable)")
     }
 

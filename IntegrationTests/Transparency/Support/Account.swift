@@ -88,7 +88,7 @@ extension Account {
         }
         for row in info.accounts {
             add(
-                Counts(entries: row.entries, exits: row.exits, unwound: row.unwound, open: row.open),
+                Counts(entries: row.entries + (row.entries_only ?? 0), exits: row.exits, unwound: row.unwound, open: row.open),
                 thread: row.tid, function: row.function)
         }
     }
@@ -103,6 +103,8 @@ struct TraceInfo: Decodable {
         var exits: Int
         var unwound: Int
         var open: Int
+        /// Entries of functions whose ends are not traced.
+        var entries_only: Int?
     }
     struct Events: Decodable {
         var entries: Int
@@ -110,6 +112,8 @@ struct TraceInfo: Decodable {
         var unwound: Int
         var open: Int
         var lost: Int
+        /// Ends whose entries were lost.
+        var exits_without_entry: Int?
     }
     var accounts: [Row]
     var events: Events
