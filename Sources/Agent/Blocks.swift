@@ -111,11 +111,10 @@ enum Blocks {
         return count < AgentState.mappedBlockCount ? count : AgentState.mappedBlockCount
     }
 
+    /// The first free block: as few as possible are in use, and these stay in the caches.
     private static func search(_ count: UInt32) -> (index: UInt32, anyFull: Bool) {
-        let hint = nopal_load32(AgentState.field(SessionMemory.HeaderOffset.freeHint))
         var anyFull = false
-        for step in 0..<count {
-            let index = (hint &+ step) % count
+        for index in 0..<count {
             let state = nopal_load32(field(index, SessionMemory.DescriptorOffset.state))
             if state == BlockState.owned.rawValue { continue }
             if state != BlockState.free.rawValue {
@@ -124,7 +123,6 @@ enum Blocks {
             }
             let at = field(index, SessionMemory.DescriptorOffset.state)
             if nopal_swap32(at, BlockState.free.rawValue, BlockState.owned.rawValue) != 0 {
-                nopal_store32(AgentState.field(SessionMemory.HeaderOffset.freeHint), index &+ 1)
                 return (index, anyFull)
             }
         }
