@@ -81,7 +81,8 @@ final class TracedProcess {
             LoadRecord(process: process, moduleIndex: module.index, bias: loaded.bias, tick: nopal_ticks()))
         tracedModules[loaded.bias] = module.index
         for range in module.image.textRanges {
-            let sites = module.sites.filter { range.contains($0.patch.address) }
+            let isWhole = module.image.textRanges.count == 1
+            let sites = isWhole ? module.sites : module.sites.filter { range.contains($0.patch.address) }
             guard !sites.isEmpty else { continue }
             do {
                 try arm(sites, of: module, in: range, bias: loaded.bias, session, &maps)
