@@ -171,10 +171,12 @@ public final class RecordSession {
         known.insert(process.process)
         orphans.remove(process.process)
         processes[process.connection.socket] = process
+        let executable = ProcessNames.executable(process.process)
+        drain.note(process: process.process, executable: executable)
         output.append(
             ProcessRecord(
-                process: process.process, parent: process.parent, origin: origin,
-                executable: ProcessNames.executable(process.process), tick: nopal_ticks()))
+                process: process.process, parent: process.parent, origin: origin, executable: executable,
+                tick: nopal_ticks()))
         guard !process.isFork else { return }
         let depth = UInt64(options.selection.depthLimit ?? 0)
         process.connection.send(

@@ -131,6 +131,7 @@ private struct ArmedAnswer {
     private var execve: UInt64 = 0
     private var forks: [UInt64] = [0, 0, 0]
     private var registerFrame: UInt64 = 0
+    private var deregisterFrame: UInt64 = 0
     private var takesStorage = false
     private var getRegister: UInt64 = 0
     private var lateDynamic: UInt64 = 0
@@ -160,13 +161,15 @@ private struct ArmedAnswer {
         hasUnwinder = true
         takesStorage = withStorage != nil
         registerFrame = register &+ bias
+        let undo = image.exportedFunction(withStorage != nil ? "__deregister_frame_info" : "__deregister_frame")
+        deregisterFrame = undo.map { $0 &+ bias } ?? 0
         getRegister = get &+ bias
         if !isFirst { (lateDynamic, lateBias) = (dynamic, bias) }
     }
 
     var packet: Packet {
         var text = ByteWriter()
-        for address in forks { text.fixed(address) }
+        for address in forks + [deregisterFrame] { text.fixed(address) }
         return Packet(
             .armed,
             [execve, registerFrame, getRegister, isFirst ? 1 : 0, lateDynamic, takesStorage ? 1 : 0, lateBias],
