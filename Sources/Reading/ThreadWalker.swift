@@ -23,8 +23,7 @@ public struct ThreadWalker: ~Copyable {
     @usableFromInline let decoder: BlockDecoder
     @usableFromInline var calls: UnsafeMutableBufferPointer<OpenCall>
     @usableFromInline var depth = 0
-    /// Calls that a fiber took along, in the order of their suspension.
-    @usableFromInline var suspended: [OpenCall] = []
+    @usableFromInline var suspended = SuspendedCalls()
     @usableFromInline let openCounts = OpenCounts()
     /// The next event of the decoded block.
     @usableFromInline var position = 0
@@ -125,7 +124,7 @@ public struct ThreadWalker: ~Copyable {
             return leaveOther(function, nanos, how, &visitor)
         }
         while depth > found &+ 1 {
-            suspended.append(calls[depth &- 1])
+            suspended.add(calls[depth &- 1])
             leave(nanos, .suspended, &visitor)
         }
         leave(nanos, how, &visitor)
@@ -136,8 +135,7 @@ public struct ThreadWalker: ~Copyable {
     mutating func leaveOther<V: CallVisitor>(
         _ function: UInt32, _ nanos: UInt64, _ how: CallEnd, _ visitor: inout V
     ) {
-        if let index = suspended.lastIndex(where: { $0.function == function }) {
-            let call = suspended.remove(at: index)
+        if let call = suspended.takeLatest(of: function) {
             visitor.leftSuspended(call.function, enteredAtNanos: call.enteredAtNanos, atNanos: nanos, how: how)
         } else if how == .returned {
             visitor.leftUnentered(function, atNanos: nanos)
@@ -146,11 +144,10 @@ public struct ThreadWalker: ~Copyable {
 
     @usableFromInline
     mutating func endSuspended<V: CallVisitor>(_ visitor: inout V) {
-        for call in suspended {
+        for call in suspended.takeAll() {
             visitor.leftSuspended(
                 call.function, enteredAtNanos: call.enteredAtNanos, atNanos: lastNanos, how: .openAtEnd)
         }
-        suspended = []
     }
 
     @inlinable

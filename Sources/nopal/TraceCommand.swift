@@ -53,16 +53,14 @@ func reportFaults(_ trace: Trace) throws {
 func standardOutput() -> TextBuffer {
     signal(SIGPIPE, SIG_IGN)
     return TextBuffer { bytes in
-        bytes.withUnsafeBytes { buffer in
-            var done = 0
-            while done < buffer.count, let base = buffer.baseAddress {
-                let count = write(STDOUT_FILENO, base + done, buffer.count - done)
-                if count < 0 && errno == EINTR { continue }
-                if count <= 0 { return false }
-                done += count
-            }
-            return true
+        var done = 0
+        while done < bytes.count, let base = bytes.baseAddress {
+            let count = write(STDOUT_FILENO, base + done, bytes.count - done)
+            if count < 0 && errno == EINTR { continue }
+            if count <= 0 { return false }
+            done += count
         }
+        return true
     }
 }
 

@@ -31,8 +31,8 @@ import TraceFormat
             let selection = CallSelection(trace, only: ["m*"], depth: 3)
             _ = Report(trace, selection).rows
             _ = CallGraph(trace, selection)
-            var replay = Replay(trace, ReplayOptions(selection: selection), TextBuffer { _ in true })
-            replay.run()
+            Replay.write(trace, ReplayOptions(selection: selection), to: TextBuffer { _ in true })
+            Replay.write(trace, ReplayOptions(selection: CallSelection(trace)), to: TextBuffer { _ in true })
             #expect(account.totals.entries == account.totals.exits + account.totals.unwound + account.totals.open)
             return (nil, trace.faults, account.totals.entries)
         } catch { return (error, [], 0) }
