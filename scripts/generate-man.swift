@@ -117,7 +117,8 @@ func synopsis(_ arguments: [Help.Argument]) -> [String] {
         }
         let names = (item.names ?? []).sorted { $0.kind == "short" && $1.kind != "short" }
         let name = names.first.map(flag) ?? ""
-        let option = (item.isOptional ? ".Op " : "") + "Fl " + argument(name)
+        let option =
+            (item.isOptional ? ".Op " : "") + "Fl " + argument(name)
             + (item.kind == "option" ? " Ar " + value : "") + repeats
         return item.isOptional ? option : "." + option
     }
@@ -135,9 +136,11 @@ func option(_ item: Help.Argument) -> [String] {
     var lines = [head] + sentences(item.abstract ?? "")
     if let discussion = item.discussion, !discussion.isEmpty { lines += sentences(discussion) }
     if let values = item.allValues, !values.isEmpty {
-        lines += ["One of"] + values.enumerated().map { index, value in
-            ".Cm \(argument(value))" + (index == values.count - 1 ? " ." : " ,")
-        }
+        lines +=
+            ["One of"]
+            + values.enumerated().map { index, value in
+                ".Cm \(argument(value))" + (index == values.count - 1 ? " ." : " ,")
+            }
     }
     if let value = item.defaultValue, item.kind != "flag" {
         lines += ["The default is", ".Cm \(argument(value)) ."]
@@ -186,7 +189,8 @@ func page(_ command: Help.Command, title: String, sections: String) -> String {
         if !subcommands.isEmpty { lines += [".Pp"] }
         lines += [".Pp", "The arguments and options are:", ".Bl -tag -width Ds"] + shown.flatMap(option) + [".El"]
     }
-    let exampleText = examples.isEmpty
+    let exampleText =
+        examples.isEmpty
         ? [] : [".Sh EXAMPLES", ".Bd -literal -offset indent"] + examples.map(text) + [".Ed"]
     lines += sections.components(separatedBy: "\n").flatMap { line in
         line == "@EXAMPLES@" ? exampleText : line == ".Xr \(title) 1" ? [] : [line]
@@ -207,8 +211,9 @@ for sub in help.command.subcommands ?? [] where sub.commandName != "help" && sub
 for (title, command) in pages {
     let extra = folder.appendingPathComponent("sections/\(title).mdoc")
     let common = folder.appendingPathComponent("sections/default.mdoc")
-    guard let sections = (try? String(contentsOf: extra, encoding: .utf8))
-        ?? (try? String(contentsOf: common, encoding: .utf8))
+    guard
+        let sections = (try? String(contentsOf: extra, encoding: .utf8))
+            ?? (try? String(contentsOf: common, encoding: .utf8))
     else { fail("neither \(extra.path) nor \(common.path) is there") }
     do {
         let target = folder.appendingPathComponent(title + ".1")
