@@ -148,25 +148,57 @@ func option(_ item: Help.Argument) -> [String] {
     return lines
 }
 
-/// The discussion's paragraphs, those that are examples apart.
-func paragraphs(_ discussion: String) -> (body: [[String]], examples: [String]) {
+/// What a discussion says, sorted into a page's sections.
+struct Discussion {
     var body: [[String]] = []
     var examples: [String] = []
-    for block in discussion.components(separatedBy: "\n\n") {
-        let lines = block.components(separatedBy: "\n").filter { !$0.isEmpty }
-        if lines.first?.hasPrefix("Example") == true, lines.first?.hasSuffix(":") == true {
-            examples += lines.dropFirst().map { String($0.drop { $0 == " " }) }
-        } else if !lines.isEmpty {
-            body.append(lines)
+    /// Code and meaning.
+    var exitCodes: [(code: String, meaning: String)] = []
+
+    init(_ text: String) {
+        for block in text.components(separatedBy: "\n\n") {
+            let lines = block.components(separatedBy: "\n").filter { !$0.isEmpty }
+            if lines.first == "EXIT CODES" {
+                readExitCodes(lines.dropFirst())
+            } else if let first = lines.first, first.lowercased().hasPrefix("example") {
+                examples += lines.dropFirst().map { String($0.drop { $0 == " " }) }
+            } else if !lines.isEmpty, lines.allSatisfy({ $0.hasPrefix("  nopal ") }) {
+                examples += lines.map { String($0.drop { $0 == " " }) }
+            } else if !lines.isEmpty {
+                body.append(lines)
+            }
         }
     }
-    return (body, examples)
+
+    /// Lines of `  CODE  meaning`, and of what goes on from the line before.
+    private mutating func readExitCodes(_ lines: ArraySlice<String>) {
+        for line in lines {
+            let words = line.split(separator: " ", maxSplits: 1)
+            if words.count == 2, UInt8(words[0]) != nil {
+                exitCodes.append((String(words[0]), words[1].trimmingCharacters(in: .whitespaces)))
+            } else if let last = exitCodes.popLast() {
+                exitCodes.append((last.code, last.meaning + " " + line.trimmingCharacters(in: .whitespaces)))
+            }
+        }
+    }
+
+    var exampleSection: [String] {
+        examples.isEmpty ? [] : [".Sh EXAMPLES", ".Bd -literal -offset indent"] + examples.map(text) + [".Ed"]
+    }
+
+    var exitSection: [String] {
+        guard !exitCodes.isEmpty else { return [] }
+        let items = exitCodes.flatMap { item in
+            [".It \(item.code)"] + sentences(item.meaning.prefix(1).uppercased() + item.meaning.dropFirst() + ".")
+        }
+        return [".Sh EXIT STATUS", ".Bl -tag -width Ds"] + items + [".El"]
+    }
 }
 
 func page(_ command: Help.Command, title: String, sections: String) -> String {
     let shown = (command.arguments ?? []).filter { $0.shouldDisplay && $0.names?.first?.name != "version" }
     let words = title.split(separator: "-", maxSplits: 1).map(String.init)
-    let (body, examples) = paragraphs(command.discussion ?? "")
+    let discussion = Discussion(command.discussion ?? "")
     var abstract = command.abstract ?? ""
     if abstract.hasSuffix(".") { abstract.removeLast() }
     var lines = [
@@ -179,7 +211,7 @@ func page(_ command: Help.Command, title: String, sections: String) -> String {
     if !subcommands.isEmpty { lines += [".Ar command", ".Op Ar options"] }
     lines += synopsis(shown.filter { $0.names?.contains { $0.name == "help" } != true })
     lines += [".Sh DESCRIPTION"] + sentences((command.abstract ?? ""))
-    for block in body { lines += [".Pp"] + paragraph(block) }
+    for block in discussion.body { lines += [".Pp"] + paragraph(block) }
     if !subcommands.isEmpty {
         lines += [".Pp", "The commands, each with a page of its own:", ".Bl -tag -width Ds"]
         for sub in subcommands { lines += [".It Xr \(title)-\(sub.commandName) 1"] + sentences(sub.abstract ?? "") }
@@ -189,11 +221,13 @@ func page(_ command: Help.Command, title: String, sections: String) -> String {
         if !subcommands.isEmpty { lines += [".Pp"] }
         lines += [".Pp", "The arguments and options are:", ".Bl -tag -width Ds"] + shown.flatMap(option) + [".El"]
     }
-    let exampleText =
-        examples.isEmpty
-        ? [] : [".Sh EXAMPLES", ".Bd -literal -offset indent"] + examples.map(text) + [".Ed"]
     lines += sections.components(separatedBy: "\n").flatMap { line in
-        line == "@EXAMPLES@" ? exampleText : line == ".Xr \(title) 1" ? [] : [line]
+        switch line {
+        case "@EXAMPLES@": discussion.exampleSection
+        case "@EXIT@": discussion.exitSection
+        case ".Xr \(title) 1": [String]()
+        default: [line]
+        }
     }
     let result = lines.filter { !$0.isEmpty }.joined(separator: "\n") + "\n"
     // A display that follows begins with its own space, and a list after a paragraph does, too.
