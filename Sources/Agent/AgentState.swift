@@ -20,6 +20,9 @@ enum AgentState {
     nonisolated(unsafe) static var mainStackLow: UInt64 = 0
     nonisolated(unsafe) static var mainStackHigh: UInt64 = 0
 
+    /// A page that the kernel empties in forked children; 0 when there is none.
+    nonisolated(unsafe) static var forkMarker: UInt64 = 0
+
     /// One private mapping with all tables below; 0 before the start.
     nonisolated(unsafe) static var tables: UInt64 = 0
     nonisolated(unsafe) static var bundleCount: UInt32 = 0

@@ -25,6 +25,17 @@ void nopal_register_fork_child(void (*child)(void)) {
 extern uint64_t nopal_exec_resume __attribute__((visibility("hidden")));
 void nopal_set_exec_resume(uint64_t address) { nopal_exec_resume = address; }
 
+extern uint64_t nopal_fork_resume[3] __attribute__((visibility("hidden")));
+void nopal_set_fork_resume(uint32_t function, uint64_t address) { nopal_fork_resume[function] = address; }
+
+void nopal_fork_hook_fork(void) __attribute__((visibility("hidden")));
+void nopal_fork_hook_clone(void) __attribute__((visibility("hidden")));
+void nopal_fork_hook_syscall(void) __attribute__((visibility("hidden")));
+uint64_t nopal_fork_hook(uint32_t function) {
+    void (*hooks[])(void) = {nopal_fork_hook_fork, nopal_fork_hook_clone, nopal_fork_hook_syscall};
+    return (uint64_t)hooks[function];
+}
+
 struct r_debug;
 extern struct r_debug _r_debug __attribute__((weak));
 void *nopal_r_debug(void) { return &_r_debug; }

@@ -15,7 +15,9 @@ final class BlockDrain: @unchecked Sendable {
     private var shouldStop = false
     private let stopped = DispatchSemaphore(value: 0)
 
-    private static let idleNanos: Int64 = 4_000_000
+    /// Short while blocks come in, so that the few in use stay in the caches; then longer.
+    private static let busyNanos: Int64 = 500_000
+    private static let idleNanos: Int64 = 8_000_000
     private static let reapEveryNanos: UInt64 = 200_000_000
 
     /// - Parameter keepsUntilEnd: a flight recorder: full blocks stay in memory until the end.
@@ -44,6 +46,7 @@ final class BlockDrain: @unchecked Sendable {
     }
 
     private func run() {
+        var pauseNanos = BlockDrain.busyNanos
         var nextReap = nopal_clock_nanos(CLOCK_MONOTONIC) + BlockDrain.reapEveryNanos
         while true {
             lock.lock()
@@ -58,7 +61,8 @@ final class BlockDrain: @unchecked Sendable {
             }
             lock.unlock()
             if stop { break }
-            if wrote == 0 { memory.sleepUntilFull(timeoutNanos: BlockDrain.idleNanos) }
+            pauseNanos = wrote > 0 ? BlockDrain.busyNanos : min(pauseNanos * 2, BlockDrain.idleNanos)
+            memory.sleepUntilFull(timeoutNanos: pauseNanos)
         }
         stopped.signal()
     }

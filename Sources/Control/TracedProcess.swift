@@ -128,6 +128,7 @@ final class SessionModules {
 private struct ArmedAnswer {
     let isFirst: Bool
     private var execve: UInt64 = 0
+    private var forks: [UInt64] = [0, 0, 0]
     private var registerFrame: UInt64 = 0
     private var takesStorage = false
     private var getRegister: UInt64 = 0
@@ -142,6 +143,9 @@ private struct ArmedAnswer {
             let address = image.exportedFunction("execve")
         {
             execve = address &+ bias
+            forks = ["clone", "syscall", "_Fork"].map { name in
+                image.exportedFunction(name).map { $0 &+ bias } ?? 0
+            }
         }
         if !hasUnwinder { lookForUnwinder(image, bias, dynamic, &hasUnwinder) }
     }
@@ -160,8 +164,11 @@ private struct ArmedAnswer {
     }
 
     var packet: Packet {
-        Packet(
+        var text = ByteWriter()
+        for address in forks { text.fixed(address) }
+        return Packet(
             .armed,
-            [execve, registerFrame, getRegister, isFirst ? 1 : 0, lateDynamic, takesStorage ? 1 : 0, lateBias])
+            [execve, registerFrame, getRegister, isFirst ? 1 : 0, lateDynamic, takesStorage ? 1 : 0, lateBias],
+            text: text.bytes)
     }
 }

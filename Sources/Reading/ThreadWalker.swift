@@ -25,6 +25,8 @@ public struct ThreadWalker: ~Copyable {
     @usableFromInline var depth = 0
     /// Calls that a fiber took along, in the order of their suspension.
     @usableFromInline var suspended: [OpenCall] = []
+    /// Calls by function that the agent recorded as unwound.
+    @usableFromInline var unwoundCounts: [UInt32: Int] = [:]
     @usableFromInline let openCounts = OpenCounts()
     /// The next event of the decoded block.
     @usableFromInline var position = 0
@@ -90,6 +92,7 @@ public struct ThreadWalker: ~Copyable {
                     leaveInner(function, nanos, .returned, &visitor)
                 }
             } else if kind == EventKind.unwound.rawValue {
+                unwoundCounts[function, default: 0] += 1
                 leaveInner(function, nanos, .unwound, &visitor)
             } else {
                 visitor.passed(function, atNanos: nanos, depth: depth)
@@ -140,7 +143,12 @@ public struct ThreadWalker: ~Copyable {
             let call = suspended.remove(at: index)
             visitor.leftSuspended(call.function, enteredAtNanos: call.enteredAtNanos, atNanos: nanos, how: how)
         } else if how == .returned {
-            visitor.leftUnentered(function, atNanos: nanos)
+            if let count = unwoundCounts[function], count > 0 {
+                unwoundCounts[function] = count - 1
+                visitor.returnedAfterAll(function, atNanos: nanos)
+            } else {
+                visitor.leftUnentered(function, atNanos: nanos)
+            }
         }
     }
 
