@@ -63,7 +63,9 @@ let package = Package(
             swiftSettings: agentSettings, linkerSettings: agentLinking),
         .target(
             name: "Control",
-            dependencies: ["Programs", "Globs", "Demangling", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport"],
+            dependencies: [
+                "Programs", "Globs", "Demangling", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport",
+            ],
             swiftSettings: strict),
 
         // The way of an event.
@@ -83,7 +85,8 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Globs", "Demangling", "TraceFormat", "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "Globs", "Demangling", "TraceFormat", "Reading", "Analysis",
+                "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
