@@ -96,6 +96,10 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
         inner.leftSuspended(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, how: how)
     }
 
+    mutating func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {
+        if isShown(function) { inner.returnedAfterAll(function, atNanos: atNanos) }
+    }
+
     mutating func leftUnentered(_ function: UInt32, atNanos: UInt64) {
         if isShown(function) { inner.leftUnentered(function, atNanos: atNanos) }
     }

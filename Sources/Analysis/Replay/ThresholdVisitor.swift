@@ -46,6 +46,11 @@ struct ThresholdVisitor<Inner: CallVisitor>: CallVisitor {
         inner.leftSuspended(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, how: how)
     }
 
+    mutating func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {
+        release(at: atNanos)
+        if minimumNanos == 0 { inner.returnedAfterAll(function, atNanos: atNanos) }
+    }
+
     /// How long such a call took is not known.
     mutating func leftUnentered(_ function: UInt32, atNanos: UInt64) {
         release(at: atNanos)
