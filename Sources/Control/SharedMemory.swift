@@ -126,7 +126,8 @@ final class SharedMemory: @unchecked Sendable {
             sequence: unsafe nopal_load_acquire32(field(index, Offset.sequence)),
             lostBefore: unsafe nopal_load_acquire64(field(index, Offset.lostBefore)),
             order: unsafe nopal_load_acquire64(field(index, Offset.order)),
-            openCalls: unsafe nopal_load_acquire32(field(index, Offset.openCalls)))
+            openCalls: unsafe nopal_load_acquire32(field(index, Offset.openCalls)),
+            flags: unsafe nopal_load_acquire32(field(index, Offset.flags)))
     }
 
     /// The words of a block up to the last one that was written.

@@ -59,7 +59,7 @@ public struct ThreadWalker: ~Copyable {
         if hasEnded { return false }
         if position >= decoder.count {
             guard loadBlock() else {
-                unwind(to: 0, atNanos: lastNanos, how: .openAtEnd, &visitor)
+                unwind(to: 0, atNanos: lastNanos, how: endOfOpenCalls, &visitor)
                 endSuspended(&visitor)
                 hasEnded = true
                 return false
@@ -187,6 +187,12 @@ public struct ThreadWalker: ~Copyable {
         _ = larger.update(fromContentsOf: calls)
         calls.deallocate()
         calls = larger
+    }
+
+    /// A thread that ended by itself took its open calls along; one that was just not seen any
+    /// more may still be in them.
+    @usableFromInline var endOfOpenCalls: CallEnd {
+        thread.blocks.last?.head.isThreadEnding == true ? .unwound : .openAtEnd
     }
 
     @usableFromInline var lastNanos: UInt64 { decoder.latestNanos }
