@@ -14,6 +14,7 @@ enum Hooks {
             AgentState.registerFrame = Message.field(1)
             AgentState.getRegister = Message.field(2)
             AgentState.registerTakesStorage = Message.field(5) != 0
+            AgentState.deregisterFrame = nopal_load64(Message.textAddress &+ 24)
         }
         let lateDynamic = Message.field(4)
         if execve != 0 && AgentState.execResume == 0 {
@@ -21,9 +22,9 @@ enum Hooks {
             hookForks()
         }
         if Message.field(3) != 0 { hookModules(ModuleList.breakAddress) }
-        if lateDynamic != 0 && AgentState.registeredCount == 0 {
+        if lateDynamic != 0 && !AgentState.isUnwinderReady {
             Unwinding.deferRegistration(dynamic: lateDynamic, bias: Message.field(6))
-        } else if AgentState.originalUnwinderInit == 0 || AgentState.registeredCount != 0 {
+        } else if AgentState.originalUnwinderInit == 0 || AgentState.isUnwinderReady {
             Unwinding.registerArenas()
         }
     }

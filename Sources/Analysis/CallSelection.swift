@@ -53,6 +53,7 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
     private var wanted = 0
     private var unwanted = 0
     private var depth = 0
+    private var suspensions = PassedOnSuspensions()
 
     init(_ selection: CallSelection, _ inner: Inner) {
         self.selection = selection
@@ -75,6 +76,7 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
             depth -= 1
             if depth < selection.maximumDepth {
                 inner.left(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, depth: depth, how: how)
+                if how == .suspended { suspensions.add(function, enteredAtNanos: enteredAtNanos) }
             }
         }
         let match = selection.match(function)
@@ -83,15 +85,29 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
     }
 
     mutating func passed(_ function: UInt32, atNanos: UInt64, depth _: Int) {
-        let match = selection.match(function)
-        guard unwanted == 0, !match.contains(.unwanted), wanted > 0 || !selection.hasWanted || match.contains(.wanted)
-        else { return }
+        guard isShown(function) else { return }
         if depth < selection.maximumDepth { inner.passed(function, atNanos: atNanos, depth: depth) }
     }
 
     mutating func lost(_ eventCount: UInt64, atNanos: UInt64) { inner.lost(eventCount, atNanos: atNanos) }
 
+    mutating func leftSuspended(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, how: CallEnd) {
+        guard suspensions.take(function, enteredAtNanos: enteredAtNanos) else { return }
+        inner.leftSuspended(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, how: how)
+    }
+
+    mutating func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {
+        if isShown(function) { inner.returnedAfterAll(function, atNanos: atNanos) }
+    }
+
     mutating func leftUnentered(_ function: UInt32, atNanos: UInt64) {
-        inner.leftUnentered(function, atNanos: atNanos)
+        if isShown(function) { inner.leftUnentered(function, atNanos: atNanos) }
+    }
+
+    /// Whether a call that is not entered would be shown here.
+    private func isShown(_ function: UInt32) -> Bool {
+        let match = selection.match(function)
+        return unwanted == 0 && !match.contains(.unwanted)
+            && (wanted > 0 || !selection.hasWanted || match.contains(.wanted))
     }
 }

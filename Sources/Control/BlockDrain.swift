@@ -12,6 +12,8 @@ final class BlockDrain: @unchecked Sendable {
     private let keepsUntilEnd: Bool
     private let lock = NSLock()
     private var knownThreads: Set<UInt32> = []
+    /// By process, the name that threads get that have ended before they could be asked.
+    private var processNames: [UInt32: String] = [:]
     private var shouldStop = false
     private let stopped = DispatchSemaphore(value: 0)
 
@@ -38,6 +40,7 @@ final class BlockDrain: @unchecked Sendable {
         lock.lock()
         shouldStop = true
         lock.unlock()
+        memory.wakeSleeper()
         stopped.wait()
         lock.lock()
         defer { lock.unlock() }
@@ -65,6 +68,14 @@ final class BlockDrain: @unchecked Sendable {
             memory.sleepUntilFull(timeoutNanos: pauseNanos)
         }
         stopped.signal()
+    }
+
+    func note(process: UInt32, executable: String) {
+        lock.lock()
+        defer { lock.unlock() }
+        let name = executable.split(separator: "/").last.map(String.init) ?? ""
+        // The kernel keeps 15 bytes of it.
+        processNames[process] = String(decoding: name.utf8.prefix(15), as: UTF8.self)
     }
 
     /// A process has become another program: the blocks that its old threads left are complete.
@@ -111,6 +122,6 @@ final class BlockDrain: @unchecked Sendable {
         output.append(
             ThreadRecord(
                 serial: owner.serial, process: owner.process, thread: owner.thread,
-                name: ProcessNames.thread(owner.thread, of: owner.process)))
+                name: ProcessNames.thread(owner.thread, of: owner.process) ?? processNames[owner.process] ?? "?"))
     }
 }

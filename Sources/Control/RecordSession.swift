@@ -66,7 +66,7 @@ public final class RecordSession {
         drain = BlockDrain(memory: memory, output: output, keepsUntilEnd: options.whenFull == .overwrite)
         shared = SessionModules(
             modules: ModuleCache(functions: FunctionTable(selection: options.selection)), output: output,
-            depthLimit: options.selection.depthLimit)
+            depthLimit: options.selection.depthLimit, agentPath: options.agentPath)
     }
 
     /// Runs the program; returns when it and every process that it started have ended, or when the
@@ -84,6 +84,8 @@ public final class RecordSession {
             throw error
         }
         nopal_raise_descriptor_limit()
+        // Read while the loader brings the program up; the agent asks for it in a moment.
+        _ = shared.modules.module(path: options.executable)
         let status = serve(program)
         memory.close()
         drain.finish()
@@ -171,10 +173,12 @@ public final class RecordSession {
         known.insert(process.process)
         orphans.remove(process.process)
         processes[process.connection.socket] = process
+        let executable = ProcessNames.executable(process.process)
+        drain.note(process: process.process, executable: executable)
         output.append(
             ProcessRecord(
-                process: process.process, parent: process.parent, origin: origin,
-                executable: ProcessNames.executable(process.process), tick: nopal_ticks()))
+                process: process.process, parent: process.parent, origin: origin, executable: executable,
+                tick: nopal_ticks()))
         guard !process.isFork else { return }
         let depth = UInt64(options.selection.depthLimit ?? 0)
         process.connection.send(

@@ -79,6 +79,13 @@ final class SharedMemory: @unchecked Sendable {
         unsafe nopal_store_release32(sleeps, 0)
     }
 
+    /// Ends a sleep in `sleepUntilFull`.
+    func wakeSleeper() {
+        let generation = unsafe header(SessionMemory.HeaderOffset.fullGeneration)
+        _ = unsafe nopal_fetch_add32(generation, 1)
+        unsafe nopal_futex_wake(generation)
+    }
+
     private func wakeWaiters() {
         let generation = unsafe header(SessionMemory.HeaderOffset.freeGeneration)
         _ = unsafe nopal_fetch_add32(generation, 1)

@@ -54,10 +54,12 @@ final class TracedProcess {
         let maps = (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? []
         var taken = maps
         for loaded in pending {
-            guard let path = filePath(loaded, maps), let module = session.modules.module(path: path) else { continue }
+            guard let path = filePath(loaded, maps), session.mayMatter(path),
+                let module = session.modules.module(path: path)
+            else { continue }
             answer.look(at: module.image, bias: loaded.bias, dynamic: loaded.dynamic, hasUnwinder: &hasUnwinder)
             guard let traced = module.traced else { continue }
-            if module.isNew { session.output.append(traced.record) }
+            session.write(traced)
             arm(traced, loaded, session, &taken)
         }
         pending = []
@@ -81,7 +83,8 @@ final class TracedProcess {
             LoadRecord(process: process, moduleIndex: module.index, bias: loaded.bias, tick: nopal_ticks()))
         tracedModules[loaded.bias] = module.index
         for range in module.image.textRanges {
-            let sites = module.sites.filter { range.contains($0.patch.address) }
+            let isWhole = module.image.textRanges.count == 1
+            let sites = isWhole ? module.sites : module.sites.filter { range.contains($0.patch.address) }
             guard !sites.isEmpty else { continue }
             do {
                 try arm(sites, of: module, in: range, bias: loaded.bias, session, &maps)
@@ -116,11 +119,24 @@ final class SessionModules {
     let output: TraceOutput
     let depthLimit: Int?
     var notes: [String] = []
+    private let agentPath: String
+    private var writtenModules: Set<UInt32> = []
 
-    init(modules: ModuleCache, output: TraceOutput, depthLimit: Int?) {
+    init(modules: ModuleCache, output: TraceOutput, depthLimit: Int?, agentPath: String) {
         self.modules = modules
         self.output = output
         self.depthLimit = depthLimit
+        self.agentPath = agentPath
+    }
+
+    /// False for the agent itself and the loader, which have nothing that a session needs.
+    func mayMatter(_ path: String) -> Bool {
+        path != agentPath && !(path.split(separator: "/").last ?? "").hasPrefix("ld-linux")
+    }
+
+    /// Writes a module's record, once, before its first load.
+    func write(_ module: TracedModule) {
+        if writtenModules.insert(module.index).inserted { output.append(module.record) }
     }
 }
 
@@ -130,6 +146,7 @@ private struct ArmedAnswer {
     private var execve: UInt64 = 0
     private var forks: [UInt64] = [0, 0, 0]
     private var registerFrame: UInt64 = 0
+    private var deregisterFrame: UInt64 = 0
     private var takesStorage = false
     private var getRegister: UInt64 = 0
     private var lateDynamic: UInt64 = 0
@@ -159,13 +176,15 @@ private struct ArmedAnswer {
         hasUnwinder = true
         takesStorage = withStorage != nil
         registerFrame = register &+ bias
+        let undo = image.exportedFunction(withStorage != nil ? "__deregister_frame_info" : "__deregister_frame")
+        deregisterFrame = undo.map { $0 &+ bias } ?? 0
         getRegister = get &+ bias
         if !isFirst { (lateDynamic, lateBias) = (dynamic, bias) }
     }
 
     var packet: Packet {
         var text = ByteWriter()
-        for address in forks { text.fixed(address) }
+        for address in forks + [deregisterFrame] { text.fixed(address) }
         return Packet(
             .armed,
             [execve, registerFrame, getRegister, isFirst ? 1 : 0, lateDynamic, takesStorage ? 1 : 0, lateBias],

@@ -23,31 +23,42 @@ struct ChunkIndex {
     var clockFits: [ClockFitRecord] = []
     var ledger: LedgerRecord?
     var blocks: [BlockReference] = []
-    var faults: [String] = []
+    var faults: [TraceFault] = []
     private var hasEnd = false
 
     init(_ source: TraceSource) throws(TraceError) {
-        try ChunkIndex.checkFileHeader(source)
+        try checkFileHeader(source)
         var offset = UInt64(TraceFile.headerByteCount)
         while offset < source.byteCount, let header = try nextHeader(source, at: offset) {
             let payloadOffset = offset + UInt64(TraceFile.chunkHeaderByteCount)
             guard payloadOffset + header.payloadByteCount <= source.byteCount else {
-                addTail(source, at: offset, why: "the file ends within a chunk")
+                addTail(source, at: offset, .incomplete, "the file ends within a chunk")
                 break
             }
             try note(header, source, payloadOffset)
+            try checkPadding(header, source, payloadOffset + header.payloadByteCount)
             offset = payloadOffset + header.paddedPayloadByteCount
         }
         if !hasEnd && faults.isEmpty {
-            faults.append("the trace has no end mark: its recorder was stopped before it could finish")
+            add(.incomplete, "the trace has no end mark: its recorder was stopped before it could finish")
         }
     }
 
-    private static func checkFileHeader(_ source: TraceSource) throws(TraceError) {
+    private mutating func checkFileHeader(_ source: TraceSource) throws(TraceError) {
         guard source.byteCount > 0 else { throw .empty(path: source.path) }
         let bytes = try source.bytes(at: 0, count: TraceFile.headerByteCount)
         guard let version = try? FileHeader.version(of: bytes[...]) else { throw .foreign(path: source.path) }
         guard version == TraceFile.version else { throw .otherVersion(path: source.path, version: version) }
+        if bytes.dropFirst(FileHeader.reservedOffset).contains(where: { $0 != 0 }) {
+            add(.damaged, "reserved bytes of the file header are not zero; they are passed over")
+        }
+    }
+
+    /// No checksum covers the zeros after a payload, so they are looked at.
+    private mutating func checkPadding(_ header: ChunkHeader, _ source: TraceSource, _ offset: UInt64) throws(TraceError) {
+        let count = Int(header.paddedPayloadByteCount - header.payloadByteCount)
+        guard count > 0, try source.bytes(at: offset, count: count).contains(where: { $0 != 0 }) else { return }
+        add(.damaged, "the padding at byte \(offset) is not zero; it is passed over")
     }
 
     private mutating func nextHeader(_ source: TraceSource, at offset: UInt64) throws(TraceError) -> ChunkHeader? {
@@ -55,16 +66,19 @@ struct ChunkIndex {
         do throws(FormatError) {
             return try ChunkHeader(bytes[...]) { Checksum.of($0) }
         } catch .truncated {
-            addTail(source, at: offset, why: "the file ends within a chunk")
+            addTail(source, at: offset, .incomplete, "the file ends within a chunk")
         } catch {
-            addTail(source, at: offset, why: "a chunk header is damaged")
+            addTail(source, at: offset, .damaged, "a chunk header is damaged")
         }
         return nil
     }
 
-    private mutating func addTail(_ source: TraceSource, at offset: UInt64, why: String) {
-        faults.append(
-            "\(why) at byte \(offset): the last \(source.byteCount - offset) bytes are left out")
+    private mutating func add(_ kind: TraceFault.Kind, _ sentence: String) {
+        faults.append(TraceFault(kind: kind, sentence: sentence))
+    }
+
+    private mutating func addTail(_ source: TraceSource, at offset: UInt64, _ kind: TraceFault.Kind, _ why: String) {
+        add(kind, "\(why) at byte \(offset): the last \(source.byteCount - offset) bytes are left out")
     }
 
     private mutating func note(_ header: ChunkHeader, _ source: TraceSource, _ offset: UInt64) throws(TraceError) {
@@ -83,7 +97,7 @@ struct ChunkIndex {
             let byteCount = UInt32(exactly: header.payloadByteCount),
             let head = try? EventsHead(from: &reader)
         else {
-            faults.append("the block at byte \(offset) is too short to hold events and is left out")
+            add(.damaged, "the block at byte \(offset) is too short to hold events and is left out")
             return
         }
         blocks.append(
@@ -98,11 +112,11 @@ struct ChunkIndex {
         guard let count = Int(exactly: header.payloadByteCount) else { return }
         let bytes = try source.bytes(at: offset, count: count)
         guard bytes.count == count, Checksum.of(bytes) == header.payloadChecksum else {
-            faults.append("the \(type) record at byte \(offset) fails its checksum and is left out")
+            add(.damaged, "the \(type) record at byte \(offset) fails its checksum and is left out")
             return
         }
         do throws(FormatError) { try keep(type, bytes[...]) } catch {
-            faults.append("the \(type) record at byte \(offset) cannot be read (\(error)) and is left out")
+            add(.damaged, "the \(type) record at byte \(offset) cannot be read (\(error)) and is left out")
         }
     }
 

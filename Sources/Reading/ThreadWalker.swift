@@ -23,8 +23,7 @@ public struct ThreadWalker: ~Copyable {
     @usableFromInline let decoder: BlockDecoder
     @usableFromInline var calls: UnsafeMutableBufferPointer<OpenCall>
     @usableFromInline var depth = 0
-    /// Calls that a fiber took along, in the order of their suspension.
-    @usableFromInline var suspended: [OpenCall] = []
+    @usableFromInline var suspended = SuspendedCalls()
     /// Calls by function that the agent recorded as unwound.
     @usableFromInline var unwoundCounts: [UInt32: Int] = [:]
     @usableFromInline let openCounts = OpenCounts()
@@ -128,7 +127,7 @@ public struct ThreadWalker: ~Copyable {
             return leaveOther(function, nanos, how, &visitor)
         }
         while depth > found &+ 1 {
-            suspended.append(calls[depth &- 1])
+            suspended.add(calls[depth &- 1])
             leave(nanos, .suspended, &visitor)
         }
         leave(nanos, how, &visitor)
@@ -139,8 +138,7 @@ public struct ThreadWalker: ~Copyable {
     mutating func leaveOther<V: CallVisitor>(
         _ function: UInt32, _ nanos: UInt64, _ how: CallEnd, _ visitor: inout V
     ) {
-        if let index = suspended.lastIndex(where: { $0.function == function }) {
-            let call = suspended.remove(at: index)
+        if let call = suspended.takeLatest(of: function) {
             visitor.leftSuspended(call.function, enteredAtNanos: call.enteredAtNanos, atNanos: nanos, how: how)
         } else if how == .returned {
             if let count = unwoundCounts[function], count > 0 {
@@ -154,11 +152,10 @@ public struct ThreadWalker: ~Copyable {
 
     @usableFromInline
     mutating func endSuspended<V: CallVisitor>(_ visitor: inout V) {
-        for call in suspended {
+        for call in suspended.takeAll() {
             visitor.leftSuspended(
                 call.function, enteredAtNanos: call.enteredAtNanos, atNanos: lastNanos, how: .openAtEnd)
         }
-        suspended = []
     }
 
     @inlinable
@@ -220,9 +217,9 @@ public struct ThreadWalker: ~Copyable {
         do throws(TraceError) {
             if try decoder.load(block, from: trace.source) { return true }
             trace.add(
-                fault: "the block at byte \(block.payloadOffset) fails its checksum: up to \(block.wordCount) events of thread \(thread.thread) are left out")
+                damage: "the block at byte \(block.payloadOffset) fails its checksum: up to \(block.wordCount) events of thread \(thread.thread) are left out")
         } catch {
-            trace.add(fault: "\(error)")
+            trace.add(damage: "\(error)")
         }
         return false
     }

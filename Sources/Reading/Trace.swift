@@ -31,7 +31,7 @@ public final class Trace: Sendable {
 
     let source: TraceSource
     private let functions: FunctionTable
-    private let foundFaults: Mutex<[String]>
+    private let foundFaults: Mutex<[TraceFault]>
 
     /// Reads all but the words of events.
     ///
@@ -52,14 +52,20 @@ public final class Trace: Sendable {
         functions = FunctionTable(index.modules)
         var faults = index.faults
         if clock.fitCount < 2 && !index.blocks.isEmpty {
-            faults.append("the clock's rate is not known (fewer than two clock fits): times are ticks, shown as nanoseconds")
+            faults.append(
+                TraceFault(
+                    kind: .incomplete,
+                    sentence: "the clock's rate is not known (fewer than two clock fits): times are ticks, shown as nanoseconds"))
         }
         foundFaults = Mutex(faults)
     }
 
-    /// Sentences: what is damaged and was left out. Blocks are verified when they are walked, so
-    /// the list may grow.
-    public var faults: [String] { foundFaults.withLock { $0 } }
+    /// What is missing or was left out. Blocks are verified when they are walked, so the list may grow.
+    public var faults: [TraceFault] { foundFaults.withLock { $0 } }
+
+    /// True when something that the file holds is not what was written; false for a trace whose
+    /// recorder was stopped, which is whole as far as it goes.
+    public var isDamaged: Bool { faults.contains { $0.kind == .damaged } }
 
     /// The function of an id; an unknown id gets a name such as `<function 17>`.
     public func function(_ id: UInt32) -> TracedFunction { functions.function(id) }
@@ -77,7 +83,8 @@ public final class Trace: Sendable {
         while walker.step(&visitor, eventLimit: .max) {}
     }
 
-    func add(fault: String) {
+    func add(damage sentence: String) {
+        let fault = TraceFault(kind: .damaged, sentence: sentence)
         foundFaults.withLock { if !$0.contains(fault) && $0.count < 1000 { $0.append(fault) } }
     }
 

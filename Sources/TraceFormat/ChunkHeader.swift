@@ -1,5 +1,8 @@
 /// The first 32 bytes of a trace file.
 public enum FileHeader {
+    /// From here to the header's end a writer puts zeros: flags, of which there are none yet, and spare bytes.
+    public static let reservedOffset = 12
+
     public static func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.fixed(TraceFile.magic)

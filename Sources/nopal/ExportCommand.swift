@@ -20,15 +20,15 @@ struct ExportCommand: ParsableCommand {
             Times are nanoseconds of CLOCK_MONOTONIC. A call that an exception or a longjmp \
             ended, or that was open when the recording ended, says so where the format can. \
             Memory does not grow with the trace; folded and callgrind keep one sum for each \
-            distinct stack or pair of functions.
-
-            An output that cannot be written completely is removed. The exit status is 0 when \
-            everything was written and 1 when not.
+            distinct stack or pair of functions. An output that cannot be written completely is \
+            removed, and the exit code is 1.
 
             Examples:
               nopal export --format perfetto -o out.perfetto-trace
               nopal export app.trace --format folded -o - | flamegraph.pl > flame.svg
               nopal export --format callgrind -o callgrind.out.app
+
+            \(exitCodeHelp)
             """)
 
     @Argument(help: "The trace.", completion: .file())
@@ -68,6 +68,6 @@ struct ExportCommand: ParsableCommand {
             throw error
         }
         try target.close(byteCount: buffer.writtenByteCount)
-        for fault in trace.faults { ExportProgress.say("nopal: \(trace.path): \(fault)") }
+        try reportFaults(trace)
     }
 }

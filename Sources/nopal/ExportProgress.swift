@@ -28,9 +28,6 @@ final class ExportProgress {
         shownNanos = 0
     }
 
-    /// A sentence on standard error.
-    static func say(_ text: String) { write(text + "\n") }
-
     private static func write(_ text: String) {
         var text = text
         text.withUTF8 { bytes in _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }

@@ -39,6 +39,6 @@ struct InfoCommand: ParsableCommand {
         } else {
             printText(InfoText(trace: opened, account: account).text(threads: threads, byFunction: byFunction))
         }
-        if !opened.faults.isEmpty { throw ExitCode(2) }
+        try reportFaults(opened)
     }
 }

@@ -19,8 +19,9 @@ struct InfoJSON {
         ]
         if threads { members.append(("threads", .array(account.threads.map(thread)))) }
         if byFunction { members.append(("accounts", .array(account.threads.flatMap(accounts)))) }
+        members.append(("is_damaged", .boolean(trace.isDamaged)))
         members.append(("notes", .array((trace.ledger?.notes ?? []).map { .string($0) })))
-        members.append(("faults", .array(trace.faults.map { .string($0) })))
+        members.append(("faults", .array(trace.faults.map { .string($0.sentence) })))
         return .object(members)
     }
 

@@ -11,7 +11,7 @@ struct InfoText {
         var lines = file + events + clock + trace.modules.flatMap(module) + processes
         if threads || byFunction { lines += account.threads.flatMap { thread($0, byFunction: byFunction) } }
         lines += (trace.ledger?.notes ?? []).map { "note          \($0)" }
-        lines += trace.faults.map { "fault         \($0)" }
+        lines += trace.faults.map { "\($0.kind == .damaged ? "damaged" : "missing")       \($0.sentence)" }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -51,8 +51,7 @@ struct ReplayCommand: ParsableCommand {
             complain("\(opened.path) has no thread \(tid); nopal info --threads lists them")
             throw ExitCode(1)
         }
-        var replay = Replay(opened, options, standardOutput())
-        replay.run()
+        Replay.write(opened, options, to: standardOutput())
         try reportFaults(opened)
     }
 }

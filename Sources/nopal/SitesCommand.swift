@@ -1,6 +1,6 @@
 import ArgumentParser
 import Demangling
-import Foundation
+import Glibc
 import Globs
 import Programs
 
@@ -45,7 +45,7 @@ struct SitesCommand: ParsableCommand {
 
     /// A bare name that is no file here is looked for along PATH.
     private func locate() throws(ProgramError) -> String {
-        if FileManager.default.fileExists(atPath: program) || program.contains("/") { return program }
+        if access(program, F_OK) == 0 || program.contains("/") { return program }
         return try executablePath(program)
     }
 

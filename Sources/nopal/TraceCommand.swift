@@ -40,28 +40,27 @@ func complain(_ sentence: String) {
     _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
 }
 
-/// Prints what is damaged; the verb's exit code says it too.
+/// Prints what is missing or damaged.
 ///
-/// Exit code 2: the trace was read in part.
+/// Exit code 2: the trace is damaged and was read in part. A trace that merely stops early was
+/// read whole, and is no failure.
 func reportFaults(_ trace: Trace) throws {
-    for fault in trace.faults { complain("\(trace.path): \(fault)") }
-    if !trace.faults.isEmpty { throw ExitCode(2) }
+    for fault in trace.faults { complain("\(trace.path): \(fault.sentence)") }
+    if trace.isDamaged { throw ExitCode(2) }
 }
 
 /// Standard output in large pieces; it closes when nobody reads any more.
 func standardOutput() -> TextBuffer {
     signal(SIGPIPE, SIG_IGN)
     return TextBuffer { bytes in
-        bytes.withUnsafeBytes { buffer in
-            var done = 0
-            while done < buffer.count, let base = buffer.baseAddress {
-                let count = write(STDOUT_FILENO, base + done, buffer.count - done)
-                if count < 0 && errno == EINTR { continue }
-                if count <= 0 { return false }
-                done += count
-            }
-            return true
+        var done = 0
+        while done < bytes.count, let base = bytes.baseAddress {
+            let count = write(STDOUT_FILENO, base + done, bytes.count - done)
+            if count < 0 && errno == EINTR { continue }
+            if count <= 0 { return false }
+            done += count
         }
+        return true
     }
 }
 
@@ -93,9 +92,10 @@ func filled(_ text: String, _ width: Int) -> String {
 
 let exitCodeHelp = """
     EXIT CODES
-      0  done
+      0  done; where the recorder was stopped before it could finish (killed, disk full),
+         all that it wrote was read, and sentences on standard error say what is missing
       1  the trace cannot be read; a sentence on standard error says why
-      2  the trace is damaged or was cut off: what is whole was read, and sentences on
-         standard error say what is missing
+      2  the trace is damaged: what is whole was read, and sentences on standard error say
+         what was left out
       64 the command line is wrong
     """

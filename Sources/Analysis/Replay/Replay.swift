@@ -20,58 +20,73 @@ public struct ReplayOptions: Sendable {
 /// Writes the calls of all threads, in the order of time, as text.
 ///
 /// Memory: one block for each thread that is running at the moment shown.
-public struct Replay {
-    private var heap: [ReplayThread]
-    private var printer: ReplayPrinter
+public enum Replay {
+    public static func write(_ trace: Trace, _ options: ReplayOptions, to output: consuming TextBuffer) {
+        if options.selection.isAll && options.minimumNanos == 0 {
+            var run = ReplayRun(trace, options, output) { $0 }
+            run.run()
+        } else {
+            var run = ReplayRun(trace, options, output) { collector in
+                SelectingVisitor(
+                    options.selection, ThresholdVisitor(minimumNanos: options.minimumNanos, collector))
+            }
+            run.run()
+        }
+    }
+}
 
-    public init(_ trace: Trace, _ options: ReplayOptions, _ output: TextBuffer) {
-        heap = trace.threads
-            .filter { options.thread == nil || $0.thread == options.thread }
-            .filter { $0.wordCount > 0 }
-            .map { ReplayThread(trace, $0, options) }
-        heap.sort { $0.headNanos < $1.headNanos }
-        let start = heap.first?.headNanos ?? 0
-        printer = ReplayPrinter(trace, output, startNanos: start, isFlat: options.isFlat)
+/// Merges the threads' events by time: a heap, the thread whose event comes next first.
+private struct ReplayRun<Visitor: CallVisitor>: ~Copyable {
+    private struct Place {
+        /// When the thread's next event was; before its first was drawn, about when that is.
+        var nanos: UInt64
+        var queue: UnsafeMutablePointer<ReplayQueue>
     }
 
-    public mutating func run() {
+    private var heap: [Place]
+    private var threads: [ReplayThread<Visitor>?]
+    private var printer: ReplayPrinter
+
+    init(
+        _ trace: Trace, _ options: ReplayOptions, _ output: consuming TextBuffer,
+        around visitor: (ReplayCollector) -> Visitor
+    ) {
+        let chosen = trace.threads.filter {
+            (options.thread == nil || $0.thread == options.thread) && $0.wordCount > 0
+        }
+        let threads = chosen.enumerated().map { ReplayThread(trace, $1, index: $0, around: visitor) }
+        heap = threads.map { Place(nanos: $0.firstNanos, queue: $0.queue) }.sorted { $0.nanos < $1.nanos }
+        self.threads = threads
+        printer = ReplayPrinter(trace, output, startNanos: heap.first?.nanos ?? 0, isFlat: options.isFlat)
+    }
+
+    mutating func run() {
         printer.header()
-        while let thread = heap.first, printer.output.isOpen {
-            guard thread.fill() else {
+        while !heap.isEmpty && printer.isOpen {
+            let queue = heap[0].queue
+            if queue.pointee.next &+ 1 >= queue.pointee.count && !queue.pointee.hasEnded {
+                threads[queue.pointee.index]?.draw()
+            }
+            guard queue.pointee.next < queue.pointee.count else {
                 drop()
                 continue
             }
             let limit = secondNanos
-            if thread.headNanos > limit {
-                sink(0)
-                continue
-            }
-            show(thread, until: limit)
+            if queue.pointee.events[queue.pointee.next].nanos <= limit { printer.show(&queue.pointee, until: limit) }
+            guard queue.pointee.next < queue.pointee.count else { continue }
+            heap[0].nanos = queue.pointee.events[queue.pointee.next].nanos
+            sink(0)
         }
-        printer.output.flush()
-    }
-
-    /// Shows the thread's events up to the moment when another thread's turn comes.
-    private mutating func show(_ thread: ReplayThread, until limit: UInt64) {
-        repeat {
-            let event = thread.head
-            if event.kind == .entered && !printer.isFlat && thread.isLeaf() {
-                thread.advance()
-                printer.leaf(thread.head, thread.thread)
-            } else {
-                printer.event(event, thread.thread)
-            }
-            thread.advance()
-        } while printer.output.isOpen && thread.fill() && thread.headNanos <= limit
+        printer.flush()
     }
 
     private var secondNanos: UInt64 {
-        var nanos = UInt64.max
-        for child in 1..<3 where child < heap.count { nanos = min(nanos, heap[child].headNanos) }
-        return nanos
+        if heap.count > 2 { return min(heap[1].nanos, heap[2].nanos) }
+        return heap.count > 1 ? heap[1].nanos : .max
     }
 
     private mutating func drop() {
+        threads[heap[0].queue.pointee.index] = nil
         let last = heap.removeLast()
         guard !heap.isEmpty else { return }
         heap[0] = last
@@ -83,9 +98,9 @@ public struct Replay {
         var place = start
         while true {
             var least = place
-            for child in [2 * place + 1, 2 * place + 2] where child < heap.count && heap[child].headNanos < heap[least].headNanos {
-                least = child
-            }
+            let child = 2 &* place &+ 1
+            if child < heap.count && heap[child].nanos < heap[least].nanos { least = child }
+            if child &+ 1 < heap.count && heap[child &+ 1].nanos < heap[least].nanos { least = child &+ 1 }
             if least == place { return }
             heap.swapAt(place, least)
             place = least

@@ -11,6 +11,10 @@ struct ReplayEvent {
         case passed
         case lost
         case leftUnentered
+        /// How a call ended that was `suspended` before.
+        case suspendedReturned
+        case suspendedUnwound
+        case suspendedOpen
     }
 
     var kind: Kind
@@ -21,20 +25,22 @@ struct ReplayEvent {
     var value: UInt64
 }
 
-/// Collects events of one thread for `ReplayThread`.
+/// Collects events of one thread in its `ReplayQueue`.
 struct ReplayCollector: CallVisitor {
-    /// A list that visitors around this one can share.
-    final class List {
-        var events: [ReplayEvent] = []
-    }
+    let queue: UnsafeMutablePointer<ReplayQueue>
+    private var depth = 0
 
-    let list: List
+    init(_ queue: UnsafeMutablePointer<ReplayQueue>) { self.queue = queue }
 
-    func entered(_ function: UInt32, atNanos: UInt64, depth: Int) {
+    @inline(__always)
+    mutating func entered(_ function: UInt32, atNanos: UInt64, depth: Int) {
+        self.depth = depth &+ 1
         add(.entered, function, atNanos, depth, 0)
     }
 
-    func left(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, depth: Int, how: CallEnd) {
+    @inline(__always)
+    mutating func left(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, depth: Int, how: CallEnd) {
+        self.depth = depth
         let kind: ReplayEvent.Kind =
             switch how {
             case .returned: .returned
@@ -47,9 +53,21 @@ struct ReplayCollector: CallVisitor {
 
     func passed(_ function: UInt32, atNanos: UInt64, depth: Int) { add(.passed, function, atNanos, depth, 0) }
     func lost(_ eventCount: UInt64, atNanos: UInt64) { add(.lost, 0, atNanos, 0, eventCount) }
+    func leftUnentered(_ function: UInt32, atNanos: UInt64) { add(.leftUnentered, function, atNanos, depth, atNanos) }
 
+    func leftSuspended(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, how: CallEnd) {
+        let kind: ReplayEvent.Kind =
+            switch how {
+            case .returned: .suspendedReturned
+            case .unwound: .suspendedUnwound
+            case .openAtEnd, .suspended: .suspendedOpen
+            }
+        add(kind, function, atNanos, depth, enteredAtNanos)
+    }
+
+    @inline(__always)
     private func add(_ kind: ReplayEvent.Kind, _ function: UInt32, _ nanos: UInt64, _ depth: Int, _ value: UInt64) {
-        list.events.append(
+        queue.pointee.append(
             ReplayEvent(
                 kind: kind, depth: UInt32(truncatingIfNeeded: depth), function: function, nanos: nanos,
                 value: value))

@@ -12,6 +12,7 @@ struct ThresholdVisitor<Inner: CallVisitor>: CallVisitor {
     private var held: [Held] = []
     /// The first of `held` that was not passed on yet.
     private var first = 0
+    private var suspensions = PassedOnSuspensions()
 
     init(minimumNanos: UInt64, _ inner: Inner) {
         self.inner = inner
@@ -30,12 +31,30 @@ struct ThresholdVisitor<Inner: CallVisitor>: CallVisitor {
         first = min(first, held.count)
         if wasReleased {
             inner.left(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, depth: depth, how: how)
+            if how == .suspended { suspensions.add(function, enteredAtNanos: enteredAtNanos) }
         }
     }
 
     mutating func passed(_ function: UInt32, atNanos: UInt64, depth: Int) {
         release(at: atNanos)
         if minimumNanos == 0 { inner.passed(function, atNanos: atNanos, depth: depth) }
+    }
+
+    mutating func leftSuspended(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, how: CallEnd) {
+        release(at: atNanos)
+        guard suspensions.take(function, enteredAtNanos: enteredAtNanos) else { return }
+        inner.leftSuspended(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, how: how)
+    }
+
+    mutating func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {
+        release(at: atNanos)
+        if minimumNanos == 0 { inner.returnedAfterAll(function, atNanos: atNanos) }
+    }
+
+    /// How long such a call took is not known.
+    mutating func leftUnentered(_ function: UInt32, atNanos: UInt64) {
+        release(at: atNanos)
+        if minimumNanos == 0 { inner.leftUnentered(function, atNanos: atNanos) }
     }
 
     mutating func lost(_ eventCount: UInt64, atNanos: UInt64) {
