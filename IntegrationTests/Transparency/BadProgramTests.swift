@@ -62,7 +62,7 @@ import Testing
         let (program, place) = try make("foreign-\(offset)-\(value)", bytes)
         let result = try record(program, in: place)
         expectSentence(result, naming: program)
-        #expect(result.errors.contains(word))
+        #expect(word.isEmpty || result.errors.contains(word))
     }
 
     @Test func truncatedELF() throws {
