@@ -5,7 +5,7 @@ import Testing
 
 /// Where arenas go, over small address spaces that are enumerated in full.
 @Suite struct ArenaPlacementTests {
-    static let reach: UInt64 = 0x7fff_f000
+    static let reach: UInt64 = 0x7f00_0000
 
     static func entry(_ start: UInt64, _ end: UInt64) -> MapEntry {
         MapEntry(start: start, end: end, permissions: "r-xp", offset: 0, path: "/x")
