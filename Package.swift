@@ -99,6 +99,11 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .target(name: "Disassembly", dependencies: ["CCapstone"], path: "Tests/Support/Disassembly"),
+        .testTarget(name: "MachineCodeTests", dependencies: ["MachineCode", "Disassembly"]),
+        .testTarget(name: "PatchingTests", dependencies: ["Patching", "MachineCode"]),
+        .testTarget(name: "StubsTests", dependencies: ["Stubs", "TraceFormat", "Disassembly", "CElfutils"]),
+        .testTarget(name: "ControlTests", dependencies: ["Control", "Programs", "Patching", "Stubs", "Globs", "TraceFormat"]),
         .target(
             name: "TestSupport", dependencies: ["TraceFormat", "Reading"], path: "Tests/Support/TestSupport",
             swiftSettings: strict),
