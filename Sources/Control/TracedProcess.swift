@@ -28,7 +28,10 @@ final class TracedProcess {
         guard hello.fields[0] == AgentMessage.version else {
             throw .badMessage("version \(hello.fields[0]), not \(AgentMessage.version)")
         }
-        guard let offset = Int32(exactly: Int64(bitPattern: hello.fields[3])) else { throw .badMessage("offset") }
+        // Thread-local storage lies below the thread pointer, and the fields' offsets must fit as well.
+        guard let offset = Int32(exactly: Int64(bitPattern: hello.fields[3])), offset < 0 else {
+            throw .badMessage("offset")
+        }
         self.connection = connection
         process = UInt32(truncatingIfNeeded: hello.fields[1])
         parent = UInt32(truncatingIfNeeded: hello.fields[2])
