@@ -91,7 +91,6 @@ public struct ThreadWalker: ~Copyable {
                     leaveInner(function, nanos, .returned, &visitor)
                 }
             } else if kind == EventKind.unwound.rawValue {
-                unwoundCounts[function, default: 0] += 1
                 leaveInner(function, nanos, .unwound, &visitor)
             } else {
                 visitor.passed(function, atNanos: nanos, depth: depth)
@@ -130,6 +129,7 @@ public struct ThreadWalker: ~Copyable {
             suspended.add(calls[depth &- 1])
             leave(nanos, .suspended, &visitor)
         }
+        if how == .unwound { unwoundCounts[function, default: 0] += 1 }
         leave(nanos, how, &visitor)
     }
 
@@ -139,6 +139,7 @@ public struct ThreadWalker: ~Copyable {
         _ function: UInt32, _ nanos: UInt64, _ how: CallEnd, _ visitor: inout V
     ) {
         if let call = suspended.takeLatest(of: function) {
+            if how == .unwound { unwoundCounts[function, default: 0] += 1 }
             visitor.leftSuspended(call.function, enteredAtNanos: call.enteredAtNanos, atNanos: nanos, how: how)
         } else if how == .returned {
             if let count = unwoundCounts[function], count > 0 {
