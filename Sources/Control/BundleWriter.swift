@@ -29,8 +29,13 @@ struct BundleFile {
         let arenaByteCount = (arena.bytes.count + 4095) / 4096 * 4096
         let tail = BundleFile.planBytes(plan, requests)
         descriptor = try ControlError.check(nopal_memory_file("nopal-bundle"), "cannot make memory for stubs")
-        try BundleFile.write(arena.bytes, descriptor, at: 0)
-        try BundleFile.write(tail, descriptor, at: arenaByteCount)
+        do {
+            try BundleFile.write(arena.bytes, descriptor, at: 0)
+            try BundleFile.write(tail, descriptor, at: arenaByteCount)
+        } catch {
+            close(descriptor)
+            throw error
+        }
         var text8 = ByteWriter()
         text8.fixed(bias)
         message = Packet(
