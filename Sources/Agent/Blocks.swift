@@ -12,6 +12,7 @@ enum Blocks {
                 Disarming.run()
                 return false
             }
+            if Forking.isUnnoticed { Forking.begin() }
             let mask = System.blockSignals()
             // A signal handler may have taken one since the stub looked.
             if thread.pointee.cursor < thread.pointee.limit {
@@ -48,18 +49,26 @@ enum Blocks {
 
     /// Hands the thread's block over, or lets it linger when an interrupted stub still has to
     /// write into it.
-    private static func retire(_ thread: ThreadState) {
+    private static func retire(_ thread: ThreadState, isComplete: Bool = true) {
         Lingering.settle(thread)
         let block = thread.pointee.block
         if block == 0 { return }
         thread.pointee.block = 0
         thread.pointee.limit = 0
         let index = thread.pointee.block_index
-        if Lingering.hasUnwrittenWords(block) {
+        if isComplete && Lingering.hasUnwrittenWords(block) {
             Lingering.add(thread, index)
         } else {
             handOver(index)
         }
+    }
+
+    /// Hands the thread's block over as it is; the next event takes another.
+    static func giveBack(_ thread: ThreadState) {
+        let mask = System.blockSignals()
+        retire(thread, isComplete: false)
+        thread.pointee.cursor = 0
+        System.restoreSignals(mask)
     }
 
     static func handOver(_ index: UInt32) {
@@ -102,11 +111,10 @@ enum Blocks {
         return count < AgentState.mappedBlockCount ? count : AgentState.mappedBlockCount
     }
 
+    /// The first free block: as few as possible are in use, and these stay in the caches.
     private static func search(_ count: UInt32) -> (index: UInt32, anyFull: Bool) {
-        let hint = nopal_load32(AgentState.field(SessionMemory.HeaderOffset.freeHint))
         var anyFull = false
-        for step in 0..<count {
-            let index = (hint &+ step) % count
+        for index in 0..<count {
             let state = nopal_load32(field(index, SessionMemory.DescriptorOffset.state))
             if state == BlockState.owned.rawValue { continue }
             if state != BlockState.free.rawValue {
@@ -115,7 +123,6 @@ enum Blocks {
             }
             let at = field(index, SessionMemory.DescriptorOffset.state)
             if nopal_swap32(at, BlockState.free.rawValue, BlockState.owned.rawValue) != 0 {
-                nopal_store32(AgentState.field(SessionMemory.HeaderOffset.freeHint), index &+ 1)
                 return (index, anyFull)
             }
         }

@@ -1,8 +1,9 @@
 import AgentShims
 
-/// The two places outside the traced functions where the agent gets control: libc's `execve`,
-/// which every exec of libc goes through, and the loader's `_dl_debug_state`, which it calls when
-/// its list of modules has changed.
+/// The places outside the traced functions where the agent gets control: libc's `execve`, which
+/// every exec of libc goes through, its `_Fork`, `clone` and `syscall`, which make children behind
+/// its fork handlers' back, and the loader's `_dl_debug_state`, which it calls when its list of
+/// modules has changed.
 enum Hooks {
     private static let jump: UInt64 = 0xe9
 
@@ -13,13 +14,17 @@ enum Hooks {
             AgentState.registerFrame = Message.field(1)
             AgentState.getRegister = Message.field(2)
             AgentState.registerTakesStorage = Message.field(5) != 0
+            AgentState.deregisterFrame = nopal_load64(Message.textAddress &+ 24)
         }
         let lateDynamic = Message.field(4)
-        if execve != 0 && AgentState.execResume == 0 { hookExec(execve) }
+        if execve != 0 && AgentState.execResume == 0 {
+            hookExec(execve)
+            hookForks()
+        }
         if Message.field(3) != 0 { hookModules(ModuleList.breakAddress) }
-        if lateDynamic != 0 && AgentState.registeredCount == 0 {
+        if lateDynamic != 0 && !AgentState.isUnwinderReady {
             Unwinding.deferRegistration(dynamic: lateDynamic, bias: Message.field(6))
-        } else if AgentState.originalUnwinderInit == 0 || AgentState.registeredCount != 0 {
+        } else if AgentState.originalUnwinderInit == 0 || AgentState.isUnwinderReady {
             Unwinding.registerArenas()
         }
     }
@@ -32,6 +37,26 @@ enum Hooks {
         nopal_set_exec_resume(execve &+ 5)
         let hook: @convention(c) () -> Void = nopal_exec_hook
         write(at: execve, jumpTo: UInt64(unsafeBitCast(hook, to: UInt.self)))
+    }
+
+    /// Each hook runs the instructions that its jump replaces, if exactly these stand there.
+    private static func hookForks() {
+        let clone = nopal_load64(Message.textAddress)
+        let systemCall = nopal_load64(Message.textAddress &+ 8)
+        let fork = nopal_load64(Message.textAddress &+ 16)
+        // mov $-22, %rax | mov %rdi, %rax; mov %rsi, %rdi | mov %fs:0x10, %rax
+        if clone != 0 && nopal_load_bytes(clone, 7) == 0xff_ffff_eac0_c748 {
+            nopal_set_fork_resume(1, clone &+ 7)
+            write(at: clone, jumpTo: nopal_fork_hook(1))
+        }
+        if systemCall != 0 && nopal_load_bytes(systemCall, 6) == 0xf789_48f8_8948 {
+            nopal_set_fork_resume(2, systemCall &+ 6)
+            write(at: systemCall, jumpTo: nopal_fork_hook(2))
+        }
+        if fork != 0 && nopal_load_bytes(fork, 8) == 0x0000_1025_048b_4864 && nopal_load_bytes(fork &+ 8, 1) == 0 {
+            nopal_set_fork_resume(0, fork &+ 9)
+            write(at: fork, jumpTo: nopal_fork_hook(0))
+        }
     }
 
     /// The loader's function is a lone `ret`, padded to 16 bytes.

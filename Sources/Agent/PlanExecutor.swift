@@ -14,7 +14,7 @@ enum PlanExecutor {
         let siteCount = Message.field(4)
         let text = (low: Message.field(5), high: Message.field(6))
         let bias = nopal_load64(Message.textAddress)
-        guard descriptor >= 0, AgentState.bundleCount < Tables.bundleCapacity else { return (0, siteCount) }
+        guard descriptor >= 0, let entry = BundleEntry.vacant() else { return (0, siteCount) }
         let arena = System.map(
             descriptor, byteCount: arenaByteCount, protection: System.protectRead | System.protectExecute,
             shared: true, address: address)
@@ -28,12 +28,12 @@ enum PlanExecutor {
             System.unmap(arena, arenaByteCount)
             return (0, siteCount)
         }
-        BundleEntry(AgentState.bundleCount).set(
+        entry.set(
             start: arena, end: arena &+ arenaByteCount, sites: plan &+ stepsByteCount, siteCount: siteCount,
-            unwindTable: arena &+ unwindOffset, bias: bias)
-        AgentState.bundleCount = AgentState.bundleCount &+ 1
+            unwindTable: arena &+ unwindOffset, bias: bias, plan: plan, planByteCount: planByteCount)
+        if entry.index == AgentState.bundleCount { AgentState.bundleCount = AgentState.bundleCount &+ 1 }
         nopal_jit_register(
-            arena &+ nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageOffset)),
+            entry.index, arena &+ nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageOffset)),
             nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageByteCount)))
         let refused = run(plan, stepCount, text)
         return (siteCount &- refused, refused)

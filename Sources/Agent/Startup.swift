@@ -11,12 +11,13 @@ public func start(environment: UInt64) {
     _ = CString.copy(found.session, to: Tables.address(Tables.sessionPath), limit: Tables.pathByteCount &- 1)
     Environment.erase(found)
     setMainStack(environment)
+    Forking.prepareMarker()
     AgentState.process = System.processID()
     let mask = System.blockSignals()
     defer { System.restoreSignals(mask) }
     guard Conversation.begin(afterFork: false) else { return }
     Conversation.tellModules()
-    nopal_register_fork_child { forked() }
+    nopal_register_fork_child { Forking.begin() }
 }
 
 /// The kernel keeps at least 128 MiB below the top of the main stack free of other mappings.
@@ -25,16 +26,4 @@ private func setMainStack(_ environment: UInt64) {
     let above: UInt64 = 16 << 20
     AgentState.mainStackLow = environment &- gap
     AgentState.mainStackHigh = environment &+ above
-}
-
-/// Runs in a forked child, on its only thread, before any of its own code.
-private func forked() {
-    guard AgentState.memory != 0, let thread = nopal_thread_state() else { return }
-    AgentState.process = System.processID()
-    thread.abandonAfterFork()
-    let mask = System.blockSignals()
-    defer { System.restoreSignals(mask) }
-    System.close(AgentState.socket)
-    AgentState.socket = -1
-    if !Conversation.begin(afterFork: true) { Disarming.run() }
 }

@@ -5,11 +5,21 @@ enum Unwinding {
     /// Registers every arena that is not registered yet.
     static func registerArenas() {
         guard AgentState.registerFrame != 0 else { return }
-        while AgentState.registeredCount < AgentState.bundleCount {
-            let entry = BundleEntry(AgentState.registeredCount)
-            AgentState.registeredCount = AgentState.registeredCount &+ 1
+        for index in 0..<AgentState.bundleCount {
+            let entry = BundleEntry(index)
+            if entry.isRegistered || entry.isGone { continue }
+            entry.setRegistered()
             register(entry)
         }
+        AgentState.isUnwinderReady = true
+    }
+
+    /// Makes the unwinder forget an arena; false when it offers no way.
+    static func forget(_ entry: BundleEntry) -> Bool {
+        guard AgentState.deregisterFrame != 0 else { return false }
+        typealias Function = @convention(c) (UInt64) -> UInt64
+        _ = unsafeBitCast(UInt(AgentState.deregisterFrame), to: Function.self)(entry.unwindTable)
+        return true
     }
 
     private static func register(_ entry: BundleEntry) {

@@ -25,6 +25,17 @@ void nopal_register_fork_child(void (*child)(void)) {
 extern uint64_t nopal_exec_resume __attribute__((visibility("hidden")));
 void nopal_set_exec_resume(uint64_t address) { nopal_exec_resume = address; }
 
+extern uint64_t nopal_fork_resume[3] __attribute__((visibility("hidden")));
+void nopal_set_fork_resume(uint32_t function, uint64_t address) { nopal_fork_resume[function] = address; }
+
+void nopal_fork_hook_fork(void) __attribute__((visibility("hidden")));
+void nopal_fork_hook_clone(void) __attribute__((visibility("hidden")));
+void nopal_fork_hook_syscall(void) __attribute__((visibility("hidden")));
+uint64_t nopal_fork_hook(uint32_t function) {
+    void (*hooks[])(void) = {nopal_fork_hook_fork, nopal_fork_hook_clone, nopal_fork_hook_syscall};
+    return (uint64_t)hooks[function];
+}
+
 struct r_debug;
 extern struct r_debug _r_debug __attribute__((weak));
 void *nopal_r_debug(void) { return &_r_debug; }
@@ -47,18 +58,32 @@ struct jit_descriptor {
 __attribute__((used)) struct jit_descriptor __jit_debug_descriptor = {1, 0, 0, 0};
 __attribute__((used, noinline)) void __jit_debug_register_code(void) { __asm__ volatile("" ::: "memory"); }
 
-enum { jit_capacity = 1024 };
+enum { jit_capacity = 1024, jit_registers = 1, jit_forgets = 2 };
 static struct nopal_jit_entry jit_entries[jit_capacity];
-static uint32_t jit_count;
 
-void nopal_jit_register(uint64_t image, uint64_t byte_count) {
-    if (jit_count == jit_capacity) return;
-    struct nopal_jit_entry *entry = &jit_entries[jit_count++];
+static void tell_debugger(struct nopal_jit_entry *entry, uint32_t action) {
+    __jit_debug_descriptor.relevant = entry;
+    __jit_debug_descriptor.action = action;
+    __jit_debug_register_code();
+}
+
+void nopal_jit_register(uint32_t index, uint64_t image, uint64_t byte_count) {
+    if (index >= jit_capacity) return;
+    struct nopal_jit_entry *entry = &jit_entries[index];
     *entry = (struct nopal_jit_entry){__jit_debug_descriptor.first, 0, image, byte_count};
     if (entry->next) entry->next->previous = entry;
-    __jit_debug_descriptor.first = __jit_debug_descriptor.relevant = entry;
-    __jit_debug_descriptor.action = 1;
-    __jit_debug_register_code();
+    __jit_debug_descriptor.first = entry;
+    tell_debugger(entry, jit_registers);
+}
+
+void nopal_jit_forget(uint32_t index) {
+    if (index >= jit_capacity || jit_entries[index].image == 0) return;
+    struct nopal_jit_entry *entry = &jit_entries[index];
+    if (entry->next) entry->next->previous = entry->previous;
+    if (entry->previous) entry->previous->next = entry->next;
+    else __jit_debug_descriptor.first = entry->next;
+    tell_debugger(entry, jit_forgets);
+    entry->image = 0;
 }
 
 // The compiler may call these; libc's own would use vector registers.

@@ -116,8 +116,79 @@ nopal_exec_hook:
         jmpq    *nopal_exec_resume(%rip)
         .cfi_endproc
 
+// Stand where libc's _Fork, clone and syscall begin: the block is given back where a child is
+// about to get a copy of it; then the replaced instructions, and libc's function goes on.
+        .macro  FORK_HOOK name, number
+        .globl  nopal_fork_hook_\name
+        .hidden nopal_fork_hook_\name
+        .type   nopal_fork_hook_\name, @function
+nopal_fork_hook_\name:
+        .cfi_startproc
+        SAVE_ARGUMENTS
+        movq    %rdx, %rcx
+        movq    %rsi, %rdx
+        movq    %rdi, %rsi
+        movl    $\number, %edi
+        call    nopal_prepare_fork
+        RESTORE_ARGUMENTS
+        .endm
+
+        .macro  SAVE_ARGUMENTS
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rcx
+        .cfi_adjust_cfa_offset 8
+        pushq   %r8
+        .cfi_adjust_cfa_offset 8
+        pushq   %r9
+        .cfi_adjust_cfa_offset 8
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        .endm
+
+        .macro  RESTORE_ARGUMENTS
+        addq    $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        popq    %r9
+        .cfi_adjust_cfa_offset -8
+        popq    %r8
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+        .endm
+
+        FORK_HOOK fork, 0
+        movq    %fs:0x10, %rax
+        jmpq    *nopal_fork_resume(%rip)
+        .cfi_endproc
+
+        FORK_HOOK clone, 1
+        movq    $-22, %rax
+        jmpq    *nopal_fork_resume+8(%rip)
+        .cfi_endproc
+
+        FORK_HOOK syscall, 2
+        movq    %rdi, %rax
+        movq    %rsi, %rdi
+        jmpq    *nopal_fork_resume+16(%rip)
+        .cfi_endproc
+
         .bss
         .balign 8
+        .globl  nopal_fork_resume
+        .hidden nopal_fork_resume
+nopal_fork_resume:
+        .zero   24
         .globl  nopal_exec_resume
         .hidden nopal_exec_resume
 nopal_exec_resume:

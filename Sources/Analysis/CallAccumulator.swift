@@ -96,6 +96,12 @@ final class CallAccumulator: CallVisitor {
         }
     }
 
+    func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {
+        let slot = slot(function)
+        slot.pointee.statistics.unwound &-= 1
+        slot.pointee.statistics.exits &+= 1
+    }
+
     func passed(_ function: UInt32, atNanos: UInt64, depth: Int) {
         slot(function).pointee.statistics.entriesOnly &+= 1
     }

@@ -53,7 +53,8 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
     private var wanted = 0
     private var unwanted = 0
     private var depth = 0
-    private var suspensions = PassedOnSuspensions()
+    private var suspensions = PassedOnCalls()
+    private var unwoundCalls = PassedOnCalls()
 
     init(_ selection: CallSelection, _ inner: Inner) {
         self.selection = selection
@@ -77,6 +78,7 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
             if depth < selection.maximumDepth {
                 inner.left(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, depth: depth, how: how)
                 if how == .suspended { suspensions.add(function, enteredAtNanos: enteredAtNanos) }
+                if how == .unwound { unwoundCalls.add(function) }
             }
         }
         let match = selection.match(function)
@@ -94,6 +96,10 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
     mutating func leftSuspended(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, how: CallEnd) {
         guard suspensions.take(function, enteredAtNanos: enteredAtNanos) else { return }
         inner.leftSuspended(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, how: how)
+    }
+
+    mutating func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {
+        if unwoundCalls.take(function) { inner.returnedAfterAll(function, atNanos: atNanos) }
     }
 
     mutating func leftUnentered(_ function: UInt32, atNanos: UInt64) {

@@ -1,5 +1,5 @@
 import CSupport
-import Foundation
+import Dispatch
 import Glibc
 import TraceFormat
 
@@ -10,12 +10,16 @@ final class BlockDrain: @unchecked Sendable {
     private let memory: SharedMemory
     private let output: TraceOutput
     private let keepsUntilEnd: Bool
-    private let lock = NSLock()
+    private let lock = Lock()
     private var knownThreads: Set<UInt32> = []
+    /// By process, the name that threads get that have ended before they could be asked.
+    private var processNames: [UInt32: String] = [:]
     private var shouldStop = false
     private let stopped = DispatchSemaphore(value: 0)
 
-    private static let idleNanos: Int64 = 4_000_000
+    /// Short while blocks come in, so that the few in use stay in the caches; then longer.
+    private static let busyNanos: Int64 = 500_000
+    private static let idleNanos: Int64 = 8_000_000
     private static let reapEveryNanos: UInt64 = 200_000_000
 
     /// - Parameter keepsUntilEnd: a flight recorder: full blocks stay in memory until the end.
@@ -26,9 +30,8 @@ final class BlockDrain: @unchecked Sendable {
     }
 
     func start() {
-        let thread = Thread { [self] in run() }
-        thread.name = "nopal-drain"
-        thread.start()
+        // A thread of its own: it sleeps most of the time, and holds no place of a queue meanwhile.
+        DispatchQueue(label: "nopal-drain", qos: .userInteractive).async { [self] in run() }
     }
 
     /// Stops the thread and writes what is left, also blocks that are still in use.
@@ -44,6 +47,7 @@ final class BlockDrain: @unchecked Sendable {
     }
 
     private func run() {
+        var pauseNanos = BlockDrain.busyNanos
         var nextReap = nopal_clock_nanos(CLOCK_MONOTONIC) + BlockDrain.reapEveryNanos
         while true {
             lock.lock()
@@ -58,9 +62,18 @@ final class BlockDrain: @unchecked Sendable {
             }
             lock.unlock()
             if stop { break }
-            if wrote == 0 { memory.sleepUntilFull(timeoutNanos: BlockDrain.idleNanos) }
+            pauseNanos = wrote > 0 ? BlockDrain.busyNanos : min(pauseNanos * 2, BlockDrain.idleNanos)
+            memory.sleepUntilFull(timeoutNanos: pauseNanos)
         }
         stopped.signal()
+    }
+
+    func note(process: UInt32, executable: String) {
+        lock.lock()
+        defer { lock.unlock() }
+        let name = executable.split(separator: "/").last.map(String.init) ?? ""
+        // The kernel keeps 15 bytes of it.
+        processNames[process] = String(decoding: name.utf8.prefix(15), as: UTF8.self)
     }
 
     /// A process has become another program: the blocks that its old threads left are complete.
@@ -107,6 +120,6 @@ final class BlockDrain: @unchecked Sendable {
         output.append(
             ThreadRecord(
                 serial: owner.serial, process: owner.process, thread: owner.thread,
-                name: ProcessNames.thread(owner.thread, of: owner.process)))
+                name: ProcessNames.thread(owner.thread, of: owner.process) ?? processNames[owner.process] ?? "?"))
     }
 }

@@ -27,12 +27,10 @@ struct BundleFile {
         let plan = try ExclusivePlanner.plan(
             zip(sites, arena.stubs).map { SiteAssignment(site: $0.patch, bias: bias, stub: $1, isOn: true) })
         let arenaByteCount = (arena.bytes.count + 4095) / 4096 * 4096
-        var tail = ByteWriter()
-        for step in plan.steps { BundleFile.write(step, to: &tail) }
-        for request in requests { tail.fixed(request.site | Bundle.siteOnBit) }
+        let tail = BundleFile.planBytes(plan, requests)
         descriptor = try ControlError.check(nopal_memory_file("nopal-bundle"), "cannot make memory for stubs")
         try BundleFile.write(arena.bytes, descriptor, at: 0)
-        try BundleFile.write(tail.bytes, descriptor, at: arenaByteCount)
+        try BundleFile.write(tail, descriptor, at: arenaByteCount)
         var text8 = ByteWriter()
         text8.fixed(bias)
         message = Packet(
@@ -43,20 +41,24 @@ struct BundleFile {
             ], text: text8.bytes)
     }
 
-    /// Shape: kind u32 | width u32 | address u64 | value u64 | expected u64.
-    private static func write(_ step: PlanStep, to writer: inout ByteWriter) {
-        switch step {
-        case .store(let address, let width, let value, let expected):
-            writer.fixed(StepKind.store.rawValue)
-            writer.fixed(UInt32(width))
-            writer.fixed(address)
-            writer.fixed(value)
-            writer.fixed(expected)
-        case .open, .close:
-            writer.fixed(step == .open ? StepKind.open.rawValue : StepKind.close.rawValue)
-            writer.fixed(UInt32(0))
-            for _ in 0..<3 { writer.fixed(UInt64(0)) }
+    /// The steps, then the table of sites (see `Bundle`).
+    private static func planBytes(_ plan: Plan, _ requests: [StubRequest]) -> [UInt8] {
+        var words: [UInt64] = []
+        words.reserveCapacity(plan.steps.count * Bundle.stepByteCount / 8 + requests.count)
+        for step in plan.steps {
+            switch step {
+            case .store(let address, let width, let value, let expected):
+                words.append(UInt64(StepKind.store.rawValue) | UInt64(width) << 32)
+                words.append(address)
+                words.append(value)
+                words.append(expected)
+            case .open, .close:
+                words.append(UInt64(step == .open ? StepKind.open.rawValue : StepKind.close.rawValue))
+                words.append(contentsOf: [0, 0, 0])
+            }
         }
+        for request in requests { words.append(request.site | Bundle.siteOnBit) }
+        return unsafe words.withUnsafeBytes { unsafe Array($0) }
     }
 
     private static func write(_ bytes: [UInt8], _ descriptor: Int32, at offset: Int) throws {

@@ -2,9 +2,9 @@ import Glibc
 
 /// Names that /proc knows.
 enum ProcessNames {
-    /// A thread's name; the process's when the thread is gone; "?" when both are.
-    static func thread(_ thread: UInt32, of process: UInt32) -> String {
-        firstLine("/proc/\(process)/task/\(thread)/comm") ?? firstLine("/proc/\(process)/comm") ?? "?"
+    /// A thread's name; the process's when the thread is gone; nil when both are.
+    static func thread(_ thread: UInt32, of process: UInt32) -> String? {
+        firstLine("/proc/\(process)/task/\(thread)/comm") ?? firstLine("/proc/\(process)/comm")
     }
 
     /// The path of a process's executable; empty when it can't be read.

@@ -81,7 +81,8 @@ final class TracedProcess {
             LoadRecord(process: process, moduleIndex: module.index, bias: loaded.bias, tick: nopal_ticks()))
         tracedModules[loaded.bias] = module.index
         for range in module.image.textRanges {
-            let sites = module.sites.filter { range.contains($0.patch.address) }
+            let isWhole = module.image.textRanges.count == 1
+            let sites = isWhole ? module.sites : module.sites.filter { range.contains($0.patch.address) }
             guard !sites.isEmpty else { continue }
             do {
                 try arm(sites, of: module, in: range, bias: loaded.bias, session, &maps)
@@ -128,7 +129,9 @@ final class SessionModules {
 private struct ArmedAnswer {
     let isFirst: Bool
     private var execve: UInt64 = 0
+    private var forks: [UInt64] = [0, 0, 0]
     private var registerFrame: UInt64 = 0
+    private var deregisterFrame: UInt64 = 0
     private var takesStorage = false
     private var getRegister: UInt64 = 0
     private var lateDynamic: UInt64 = 0
@@ -142,6 +145,9 @@ private struct ArmedAnswer {
             let address = image.exportedFunction("execve")
         {
             execve = address &+ bias
+            forks = ["clone", "syscall", "_Fork"].map { name in
+                image.exportedFunction(name).map { $0 &+ bias } ?? 0
+            }
         }
         if !hasUnwinder { lookForUnwinder(image, bias, dynamic, &hasUnwinder) }
     }
@@ -155,13 +161,18 @@ private struct ArmedAnswer {
         hasUnwinder = true
         takesStorage = withStorage != nil
         registerFrame = register &+ bias
+        let undo = image.exportedFunction(withStorage != nil ? "__deregister_frame_info" : "__deregister_frame")
+        deregisterFrame = undo.map { $0 &+ bias } ?? 0
         getRegister = get &+ bias
         if !isFirst { (lateDynamic, lateBias) = (dynamic, bias) }
     }
 
     var packet: Packet {
-        Packet(
+        var text = ByteWriter()
+        for address in forks + [deregisterFrame] { text.fixed(address) }
+        return Packet(
             .armed,
-            [execve, registerFrame, getRegister, isFirst ? 1 : 0, lateDynamic, takesStorage ? 1 : 0, lateBias])
+            [execve, registerFrame, getRegister, isFirst ? 1 : 0, lateDynamic, takesStorage ? 1 : 0, lateBias],
+            text: text.bytes)
     }
 }

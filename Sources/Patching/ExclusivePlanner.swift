@@ -37,45 +37,51 @@ public enum ExclusivePlanner {
     ///
     /// Throws: `.outOfRange` if the distance does not fit 32 bits.
     public static func armedBytes(_ assignment: SiteAssignment) throws(PlanError) -> [UInt8] {
+        let sled = try self.sled(assignment)
+        return (0..<Site.sledByteCount).map { UInt8(truncatingIfNeeded: sled >> UInt64(8 * $0)) } + assignment.site.tail
+    }
+
+    private static let onOpcode = X86Instruction.jump(0).encoded[0]
+    private static let offOpcode = X86Instruction.testAccumulator(0).encoded[0]
+
+    /// The sled's five bytes, the first one lowest.
+    private static func sled(_ assignment: SiteAssignment) throws(PlanError) -> UInt64 {
         let distance = Int64(bitPattern: assignment.stub &- (assignment.address &+ UInt64(Site.sledByteCount)))
         guard let near = Int32(exactly: distance) else {
             throw .outOfRange(site: assignment.address, distance: distance)
         }
-        let sled: X86Instruction =
-            assignment.isOn ? .jump(near) : .testAccumulator(UInt32(bitPattern: near))
-        return sled.encoded + assignment.site.tail
+        return UInt64(assignment.isOn ? onOpcode : offOpcode) | UInt64(UInt32(bitPattern: near)) << 8
     }
 
     /// Plans all sites; the order of the steps is the order of the sites.
     public static func plan(_ assignments: [SiteAssignment]) throws(PlanError) -> Plan {
         var steps: [PlanStep] = [.open]
         steps.reserveCapacity(assignments.count * 2 + 2)
-        for assignment in assignments {
-            append(try armedBytes(assignment), to: &steps, assignment)
-        }
+        for assignment in assignments { try append(assignment, to: &steps) }
         steps.append(.close)
         return Plan(steps: steps, patchProtocol: .exclusive)
     }
 
-    private static func append(_ bytes: [UInt8], to steps: inout [PlanStep], _ assignment: SiteAssignment) {
-        let original = assignment.site.original
+    private static func append(_ assignment: SiteAssignment, to steps: inout [PlanStep]) throws(PlanError) {
+        let sled = try self.sled(assignment)
+        let site = assignment.site
+        let byteCount = Site.sledByteCount + site.tail.count
         var offset = 0
-        while offset < bytes.count {
-            let left = bytes.count - offset
+        while offset < byteCount {
+            let left = byteCount - offset
             let width = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1
+            var value: UInt64 = 0
+            var expected: UInt64 = 0
+            for index in 0..<width {
+                let at = offset + index
+                let new = at < Site.sledByteCount
+                    ? UInt8(truncatingIfNeeded: sled >> UInt64(8 * at)) : site.tail[at - Site.sledByteCount]
+                value |= UInt64(new) << UInt64(8 * index)
+                if at < site.original.count { expected |= UInt64(site.original[at]) << UInt64(8 * index) }
+            }
             steps.append(
-                .store(
-                    address: assignment.address &+ UInt64(offset), width: width,
-                    value: word(bytes, offset, width), expected: word(original, offset, width)))
+                .store(address: assignment.address &+ UInt64(offset), width: width, value: value, expected: expected))
             offset += width
         }
-    }
-
-    private static func word(_ bytes: [UInt8], _ offset: Int, _ width: Int) -> UInt64 {
-        var value: UInt64 = 0
-        for index in 0..<width where offset + index < bytes.count {
-            value |= UInt64(bytes[offset + index]) << UInt64(8 * index)
-        }
-        return value
     }
 }

@@ -22,11 +22,15 @@ public protocol CallVisitor {
     mutating func lost(_ eventCount: UInt64, atNanos: UInt64)
     /// A call that was reported as `suspended` has ended; `how` is never that again.
     mutating func leftSuspended(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, how: CallEnd)
+    /// A call that was reported as `unwound` has returned after all: the agent had taken it for
+    /// dead, because a fiber's stack lay inside its thread's own.
+    mutating func returnedAfterAll(_ function: UInt32, atNanos: UInt64)
     /// A call ended whose entry is not in the trace (lost, or made before the recording or a fork).
     mutating func leftUnentered(_ function: UInt32, atNanos: UInt64)
 }
 
 extension CallVisitor {
+    public mutating func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {}
     public mutating func leftSuspended(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, how: CallEnd) {}
     public mutating func leftUnentered(_ function: UInt32, atNanos: UInt64) {}
 }

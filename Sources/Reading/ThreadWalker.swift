@@ -24,6 +24,8 @@ public struct ThreadWalker: ~Copyable {
     @usableFromInline var calls: UnsafeMutableBufferPointer<OpenCall>
     @usableFromInline var depth = 0
     @usableFromInline var suspended = SuspendedCalls()
+    /// Calls by function that the agent recorded as unwound.
+    @usableFromInline var unwoundCounts: [UInt32: Int] = [:]
     @usableFromInline let openCounts = OpenCounts()
     /// The next event of the decoded block.
     @usableFromInline var position = 0
@@ -89,6 +91,7 @@ public struct ThreadWalker: ~Copyable {
                     leaveInner(function, nanos, .returned, &visitor)
                 }
             } else if kind == EventKind.unwound.rawValue {
+                unwoundCounts[function, default: 0] += 1
                 leaveInner(function, nanos, .unwound, &visitor)
             } else {
                 visitor.passed(function, atNanos: nanos, depth: depth)
@@ -138,7 +141,12 @@ public struct ThreadWalker: ~Copyable {
         if let call = suspended.takeLatest(of: function) {
             visitor.leftSuspended(call.function, enteredAtNanos: call.enteredAtNanos, atNanos: nanos, how: how)
         } else if how == .returned {
-            visitor.leftUnentered(function, atNanos: nanos)
+            if let count = unwoundCounts[function], count > 0 {
+                unwoundCounts[function] = count - 1
+                visitor.returnedAfterAll(function, atNanos: nanos)
+            } else {
+                visitor.leftUnentered(function, atNanos: nanos)
+            }
         }
     }
 

@@ -88,9 +88,10 @@ public struct Arena: Sendable {
         bytes.reserveCapacity(Arena.byteCount(siteCount: requests.count))
         var stubs = [UInt64](repeating: 0, count: requests.count)
         for template in [full, short] {
+            let code = template.bytes + Array(repeating: 0xcc, count: Arena.stride(template) - template.bytes.count)
             for (index, request) in requests.enumerated() where request.hasExit == (template.returnOffset != nil) {
                 stubs[index] = address &+ UInt64(bytes.count)
-                try Arena.append(template, request, arena: address, to: &bytes)
+                try Arena.append(template, code, request, arena: address, to: &bytes)
             }
         }
         stubRange = address &+ UInt64(Arena.stubsOffset)..<address &+ UInt64(bytes.count)
@@ -142,11 +143,12 @@ public struct Arena: Sendable {
         return bytes
     }
 
+    /// - Parameter code: the template's bytes, padded to its stride.
     private static func append(
-        _ template: StubTemplate, _ request: StubRequest, arena: UInt64, to bytes: inout [UInt8]
+        _ template: StubTemplate, _ code: [UInt8], _ request: StubRequest, arena: UInt64, to bytes: inout [UInt8]
     ) throws(StubError) {
         let start = bytes.count
-        bytes += template.bytes
+        bytes.append(contentsOf: code)
         for (offset, hole) in template.holes {
             let after = UInt64(start + offset + 4)
             let value: UInt32
@@ -163,11 +165,10 @@ public struct Arena: Sendable {
                 guard let near = Int32(exactly: distance) else { throw .outOfRange(distance) }
                 value = UInt32(bitPattern: near)
             }
-            for index in 0..<4 {
-                bytes[start + offset + index] = UInt8(truncatingIfNeeded: value >> UInt32(8 * index))
+            bytes.withUnsafeMutableBytes {
+                $0.storeBytes(of: value.littleEndian, toByteOffset: start + offset, as: UInt32.self)
             }
         }
-        while bytes.count % 16 != 0 { bytes.append(0xcc) }
     }
 }
 

@@ -23,7 +23,13 @@ public struct ByteWriter: Sendable {
 
     public mutating func flag(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
-    public mutating func string(_ value: String) { blob(Array(value.utf8)) }
+    public mutating func string(_ value: String) {
+        var value = value
+        value.withUTF8 { text in
+            varint(UInt64(text.count))
+            unsafe bytes.append(contentsOf: text)
+        }
+    }
 
     public mutating func blob(_ value: [UInt8]) {
         varint(UInt64(value.count))

@@ -60,6 +60,10 @@ void nopal_register_fork_child(void (*child)(void));
 void nopal_exec_hook(void);
 void nopal_set_exec_resume(uint64_t address);
 
+/// The code that a patched `_Fork` (0), `clone` (1) or `syscall` (2) jumps to, and where it goes on.
+uint64_t nopal_fork_hook(uint32_t function);
+void nopal_set_fork_resume(uint32_t function, uint64_t address);
+
 /// The unwinder's init function, wrapped: see `Unwinding.swift`.
 void nopal_unwinder_init(int argc, char **argv, char **envp);
 
@@ -69,7 +73,8 @@ struct nopal_jit_entry {
     uint64_t image;  // its address
     uint64_t byte_count;
 };
-void nopal_jit_register(uint64_t image, uint64_t byte_count);
+void nopal_jit_register(uint32_t index, uint64_t image, uint64_t byte_count);
+void nopal_jit_forget(uint32_t index);
 
 void *nopal_r_debug(void);
 int64_t nopal_system_call(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f);

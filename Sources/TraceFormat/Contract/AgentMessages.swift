@@ -40,7 +40,8 @@ public enum AgentMessage {
         /// Every bundle was sent. a address of execve or 0, b of `__register_frame_info` or
         /// `__register_frame` or 0, c of `_Unwind_GetGR` or 0, d 1: hook the loader,
         /// e address of the dynamic section of an unwinder that is not initialised yet, or 0,
-        /// f 1: the function at b takes storage, g load bias of that unwinder.
+        /// f 1: the function at b takes storage, g load bias of that unwinder;
+        /// text: addresses of clone, syscall, _Fork, and what undoes b, u64 each, 0 where there is none.
         case armed = 19
     }
 }

@@ -39,8 +39,6 @@ public enum SessionMemory {
         public static let hostProcess = 20  // u32, the host's pid
         /// u32: 0 recording, 1 the host has left or is about to; written by either side.
         public static let closed = 64
-        /// u32: where to begin looking for a free block.
-        public static let freeHint = 68
         /// u32 futex: grows with every block that is given back; agents wait here.
         public static let freeGeneration = 72
         /// u32: agents that wait on `freeGeneration`.

@@ -1,0 +1,68 @@
+import AgentShims
+
+/// A forked child is a process of its own: it must not write into its parent's block.
+///
+/// `fork` of libc tells by its list of handlers. `_Fork`, `clone` and raw system calls do not: the
+/// hooks of libc's functions give the block back before, so that both sides start with none, and
+/// the child finds out when it takes its first. A page that the kernel empties in a forked child
+/// tells, at no cost to anybody; in a child that shares its parent's memory it stays as it is.
+enum Forking {
+    static func prepareMarker() {
+        let wipeOnFork: Int64 = 18
+        let marker = System.allocate(4096)
+        if marker == 0 { return }
+        System.advise(marker, 4096, wipeOnFork)
+        nopal_store32(marker, 1)
+        AgentState.forkMarker = marker
+    }
+
+    /// True once in a child that has not been told of its fork.
+    static var isUnnoticed: Bool { AgentState.forkMarker != 0 && nopal_load32(AgentState.forkMarker) == 0 }
+
+    /// Makes the process a session's process of its own. Runs on its only thread.
+    static func begin() {
+        guard AgentState.memory != 0, let thread = nopal_thread_state() else { return }
+        if AgentState.forkMarker != 0 { nopal_store32(AgentState.forkMarker, 1) }
+        AgentState.process = System.processID()
+        thread.abandonAfterFork()
+        let mask = System.blockSignals()
+        defer { System.restoreSignals(mask) }
+        System.close(AgentState.socket)
+        AgentState.socket = -1
+        if !Conversation.begin(afterFork: true) { Disarming.run() }
+    }
+}
+
+/// Which function of libc is about to be run; the values stand in the hooks' assembly.
+private enum ForkingFunction {
+    static let fork: UInt64 = 0
+    static let clone: UInt64 = 1
+    static let systemCall: UInt64 = 2
+}
+
+/// Gives the thread's block back before a call that may make a child with a copy of its memory.
+///
+/// - Parameters:
+///   - function: 0 `_Fork`, 1 `clone(function, stack, flags, ...)`, 2 `syscall(number, ...)`.
+///   - first, second, third: its first arguments.
+@c(nopal_prepare_fork)
+public func prepareFork(function: UInt64, first: UInt64, second: UInt64, third: UInt64) {
+    let sharesMemory: UInt64 = 0x100
+    switch function {
+    case ForkingFunction.clone: if third & sharesMemory != 0 { return }
+    case ForkingFunction.systemCall:
+        let fork: UInt64 = 57
+        let clone: UInt64 = 56
+        let clone3: UInt64 = 435
+        if first == clone3 {
+            if second == 0 || nopal_load64(second) & sharesMemory != 0 { return }
+        } else if first == clone {
+            if second & sharesMemory != 0 { return }
+        } else if first != fork {
+            return
+        }
+    default: break
+    }
+    guard AgentState.memory != 0, let thread = nopal_thread_state() else { return }
+    Blocks.giveBack(thread)
+}
