@@ -12,7 +12,7 @@ SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
 SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests Benchmarks -maxdepth 1 -type f | \
     xargs awk 'FNR == 1 { if (/^.!.*[ \/](ba|da)?sh$$/) print FILENAME; nextfile }')
 
-.PHONY: help setup build demo test unit-tests integration-tests real-programs bench fuzz \
+.PHONY: help setup build demo test unit-tests integration-tests check-ui real-programs bench fuzz \
         format lint install clean
 
 help:  ## Lists these targets
@@ -29,14 +29,17 @@ build: setup  ## Builds the release: .build/release/nopal, the agent beside it
 demo: build  ## Traces a sample with threads and a real program; shows the graph and the report
 	@scripts/demo
 
-test:  ## Sets up, builds, and runs every test; each stage ends with 'N passed, N failed'
+test:  ## Sets up, builds, and runs every test but check-ui; a stage ends with 'N passed, N failed'
 	@scripts/test
 
-unit-tests: setup  ## Runs the Swift tests only
-	swift test
+unit-tests:  ## Runs the Swift tests of the modules only
+	@scripts/test unit
 
-integration-tests: setup  ## Runs the end-to-end tests only
+integration-tests:  ## Runs the end-to-end tests only
 	@scripts/test integration
+
+check-ui:  ## Opens an export in the Perfetto UI and takes a picture (downloads a headless chromium)
+	@scripts/test ui
 
 real-programs: build  ## Builds sqlite3, lua, zstd and zpaq from Debian's sources into .cache/real
 	@scripts/real-programs plain nopal

@@ -64,7 +64,9 @@ let package = Package(
             swiftSettings: agentSettings, linkerSettings: agentLinking),
         .target(
             name: "Control",
-            dependencies: ["Programs", "Globs", "Demangling", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport"],
+            dependencies: [
+                "Programs", "Globs", "Demangling", "Stubs", "Patching", "TraceFormat", "Reading", "CSupport",
+            ],
             swiftSettings: strict),
 
         // The way of an event.
@@ -84,7 +86,8 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Globs", "Demangling", "TraceFormat", "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "Globs", "Demangling", "TraceFormat", "Reading", "Analysis",
+                "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -97,6 +100,11 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
+        .target(name: "Disassembly", dependencies: ["CCapstone"], path: "Tests/Support/Disassembly"),
+        .testTarget(name: "MachineCodeTests", dependencies: ["MachineCode", "Disassembly"]),
+        .testTarget(name: "PatchingTests", dependencies: ["Patching", "MachineCode"]),
+        .testTarget(name: "StubsTests", dependencies: ["Stubs", "TraceFormat", "Disassembly", "CElfutils"]),
+        .testTarget(name: "ControlTests", dependencies: ["Control", "Programs", "Patching", "Stubs", "Globs", "TraceFormat"]),
         .target(
             name: "TestSupport", dependencies: ["TraceFormat", "Reading"], path: "Tests/Support/TestSupport",
             swiftSettings: strict),

@@ -117,7 +117,8 @@ func synopsis(_ arguments: [Help.Argument]) -> [String] {
         }
         let names = (item.names ?? []).sorted { $0.kind == "short" && $1.kind != "short" }
         let name = names.first.map(flag) ?? ""
-        let option = (item.isOptional ? ".Op " : "") + "Fl " + argument(name)
+        let option =
+            (item.isOptional ? ".Op " : "") + "Fl " + argument(name)
             + (item.kind == "option" ? " Ar " + value : "") + repeats
         return item.isOptional ? option : "." + option
     }
@@ -135,9 +136,11 @@ func option(_ item: Help.Argument) -> [String] {
     var lines = [head] + sentences(item.abstract ?? "")
     if let discussion = item.discussion, !discussion.isEmpty { lines += sentences(discussion) }
     if let values = item.allValues, !values.isEmpty {
-        lines += ["One of"] + values.enumerated().map { index, value in
-            ".Cm \(argument(value))" + (index == values.count - 1 ? " ." : " ,")
-        }
+        lines +=
+            ["One of"]
+            + values.enumerated().map { index, value in
+                ".Cm \(argument(value))" + (index == values.count - 1 ? " ." : " ,")
+            }
     }
     if let value = item.defaultValue, item.kind != "flag" {
         lines += ["The default is", ".Cm \(argument(value)) ."]
@@ -145,25 +148,57 @@ func option(_ item: Help.Argument) -> [String] {
     return lines
 }
 
-/// The discussion's paragraphs, those that are examples apart.
-func paragraphs(_ discussion: String) -> (body: [[String]], examples: [String]) {
+/// What a discussion says, sorted into a page's sections.
+struct Discussion {
     var body: [[String]] = []
     var examples: [String] = []
-    for block in discussion.components(separatedBy: "\n\n") {
-        let lines = block.components(separatedBy: "\n").filter { !$0.isEmpty }
-        if lines.first?.hasPrefix("Example") == true, lines.first?.hasSuffix(":") == true {
-            examples += lines.dropFirst().map { String($0.drop { $0 == " " }) }
-        } else if !lines.isEmpty {
-            body.append(lines)
+    /// Code and meaning.
+    var exitCodes: [(code: String, meaning: String)] = []
+
+    init(_ text: String) {
+        for block in text.components(separatedBy: "\n\n") {
+            let lines = block.components(separatedBy: "\n").filter { !$0.isEmpty }
+            if lines.first == "EXIT CODES" {
+                readExitCodes(lines.dropFirst())
+            } else if let first = lines.first, first.lowercased().hasPrefix("example") {
+                examples += lines.dropFirst().map { String($0.drop { $0 == " " }) }
+            } else if !lines.isEmpty, lines.allSatisfy({ $0.hasPrefix("  nopal ") }) {
+                examples += lines.map { String($0.drop { $0 == " " }) }
+            } else if !lines.isEmpty {
+                body.append(lines)
+            }
         }
     }
-    return (body, examples)
+
+    /// Lines of `  CODE  meaning`, and of what goes on from the line before.
+    private mutating func readExitCodes(_ lines: ArraySlice<String>) {
+        for line in lines {
+            let words = line.split(separator: " ", maxSplits: 1)
+            if words.count == 2, UInt8(words[0]) != nil {
+                exitCodes.append((String(words[0]), words[1].trimmingCharacters(in: .whitespaces)))
+            } else if let last = exitCodes.popLast() {
+                exitCodes.append((last.code, last.meaning + " " + line.trimmingCharacters(in: .whitespaces)))
+            }
+        }
+    }
+
+    var exampleSection: [String] {
+        examples.isEmpty ? [] : [".Sh EXAMPLES", ".Bd -literal -offset indent"] + examples.map(text) + [".Ed"]
+    }
+
+    var exitSection: [String] {
+        guard !exitCodes.isEmpty else { return [] }
+        let items = exitCodes.flatMap { item in
+            [".It \(item.code)"] + sentences(item.meaning.prefix(1).uppercased() + item.meaning.dropFirst() + ".")
+        }
+        return [".Sh EXIT STATUS", ".Bl -tag -width Ds"] + items + [".El"]
+    }
 }
 
 func page(_ command: Help.Command, title: String, sections: String) -> String {
     let shown = (command.arguments ?? []).filter { $0.shouldDisplay && $0.names?.first?.name != "version" }
     let words = title.split(separator: "-", maxSplits: 1).map(String.init)
-    let (body, examples) = paragraphs(command.discussion ?? "")
+    let discussion = Discussion(command.discussion ?? "")
     var abstract = command.abstract ?? ""
     if abstract.hasSuffix(".") { abstract.removeLast() }
     var lines = [
@@ -176,7 +211,7 @@ func page(_ command: Help.Command, title: String, sections: String) -> String {
     if !subcommands.isEmpty { lines += [".Ar command", ".Op Ar options"] }
     lines += synopsis(shown.filter { $0.names?.contains { $0.name == "help" } != true })
     lines += [".Sh DESCRIPTION"] + sentences((command.abstract ?? ""))
-    for block in body { lines += [".Pp"] + paragraph(block) }
+    for block in discussion.body { lines += [".Pp"] + paragraph(block) }
     if !subcommands.isEmpty {
         lines += [".Pp", "The commands, each with a page of its own:", ".Bl -tag -width Ds"]
         for sub in subcommands { lines += [".It Xr \(title)-\(sub.commandName) 1"] + sentences(sub.abstract ?? "") }
@@ -186,10 +221,13 @@ func page(_ command: Help.Command, title: String, sections: String) -> String {
         if !subcommands.isEmpty { lines += [".Pp"] }
         lines += [".Pp", "The arguments and options are:", ".Bl -tag -width Ds"] + shown.flatMap(option) + [".El"]
     }
-    let exampleText = examples.isEmpty
-        ? [] : [".Sh EXAMPLES", ".Bd -literal -offset indent"] + examples.map(text) + [".Ed"]
     lines += sections.components(separatedBy: "\n").flatMap { line in
-        line == "@EXAMPLES@" ? exampleText : line == ".Xr \(title) 1" ? [] : [line]
+        switch line {
+        case "@EXAMPLES@": discussion.exampleSection
+        case "@EXIT@": discussion.exitSection
+        case ".Xr \(title) 1": [String]()
+        default: [line]
+        }
     }
     let result = lines.filter { !$0.isEmpty }.joined(separator: "\n") + "\n"
     // A display that follows begins with its own space, and a list after a paragraph does, too.
@@ -207,8 +245,9 @@ for sub in help.command.subcommands ?? [] where sub.commandName != "help" && sub
 for (title, command) in pages {
     let extra = folder.appendingPathComponent("sections/\(title).mdoc")
     let common = folder.appendingPathComponent("sections/default.mdoc")
-    guard let sections = (try? String(contentsOf: extra, encoding: .utf8))
-        ?? (try? String(contentsOf: common, encoding: .utf8))
+    guard
+        let sections = (try? String(contentsOf: extra, encoding: .utf8))
+            ?? (try? String(contentsOf: common, encoding: .utf8))
     else { fail("neither \(extra.path) nor \(common.path) is there") }
     do {
         let target = folder.appendingPathComponent(title + ".1")

@@ -55,14 +55,14 @@ import Testing
     }
 
     /// The real program with one field of its header changed.
-    @Test(arguments: [(4, UInt8(1), "32"), (5, 2, ""), (18, 183, ""), (18, 40, "")])
+    @Test(arguments: [(4, UInt8(1), "32"), (5, 2, "big-endian"), (18, 183, "AArch64"), (18, 40, "32-bit Arm")])
     func foreignELF(_ offset: Int, _ value: UInt8, _ word: String) throws {
         var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: try build("instrumented", ["-fpatchable-function-entry=5"]))))
         bytes[offset] = value
         let (program, place) = try make("foreign-\(offset)-\(value)", bytes)
         let result = try record(program, in: place)
         expectSentence(result, naming: program)
-        #expect(result.errors.contains(word))
+        #expect(word.isEmpty || result.errors.contains(word))
     }
 
     @Test func truncatedELF() throws {

@@ -71,6 +71,14 @@ enum Blocks {
         System.restoreSignals(mask)
     }
 
+    /// The thread's stack is being unwound for good.
+    static func noteEnding(_ thread: ThreadState) {
+        thread.pointee.is_ending = 1
+        if thread.pointee.block != 0 {
+            nopal_store32(field(thread.pointee.block_index, SessionMemory.DescriptorOffset.flags), 1)
+        }
+    }
+
     static func handOver(_ index: UInt32) {
         nopal_store32(
             field(index, SessionMemory.DescriptorOffset.usedByteCount), UInt32(SessionMemory.blockByteCount))
@@ -191,6 +199,7 @@ enum Blocks {
             nopal_add64(AgentState.field(SessionMemory.HeaderOffset.nextBlockOrder), 1))
         let open = (thread.pointee.shadow_top &- thread.pointee.shadow_base) / ShadowStack.entryByteCount &- 1
         nopal_store32(field(index, Offset.openCalls), UInt32(truncatingIfNeeded: thread.pointee.shadow_base == 0 ? 0 : open))
+        nopal_store32(field(index, Offset.flags), thread.pointee.is_ending)
         thread.pointee.sequence = thread.pointee.sequence &+ 1
         thread.pointee.lost = 0
         // Last: with a process named, the host may look at the block when its owner is dead.

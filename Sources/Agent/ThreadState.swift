@@ -37,6 +37,7 @@ extension UnsafeMutablePointer where Pointee == nopal_thread {
         pointee.serial = 0
         pointee.sequence = 0
         pointee.lost = 0
+        pointee.is_ending = 0
         pointee.lingering = (0, 0, 0, 0)
         pointee.failed_generation = 0
         pointee.tid = System.threadID()

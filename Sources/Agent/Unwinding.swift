@@ -76,6 +76,10 @@ public func personality(
     guard actions & cleanupPhase != 0, AgentState.getRegister != 0, let thread = nopal_thread_state() else {
         return continueUnwind
     }
+    // pthread_exit and pthread_cancel: the C library stops the unwinding at the thread's outermost
+    // stub, before this routine is called for it, so the end of that call is told with its block.
+    let forcedUnwind: Int32 = 8
+    if actions & forcedUnwind != 0 { Blocks.noteEnding(thread) }
     typealias Function = @convention(c) (UInt64, Int32) -> UInt64
     let at = unsafeBitCast(UInt(AgentState.getRegister), to: Function.self)(context, rbx)
     guard ShadowStack.isOwn(thread, at), let entry = ShadowEntry(at), entry.negatedSlot != 0 else {

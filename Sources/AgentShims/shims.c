@@ -1,6 +1,18 @@
 #include "shims.h"
 #include <stdatomic.h>
 
+// The contract with stubs: `ThreadStateLayout` and `ShadowEntry` name the same offsets.
+_Static_assert(offsetof(struct nopal_thread, cursor) == 0, "ThreadStateLayout.cursor");
+_Static_assert(offsetof(struct nopal_thread, limit) == 8, "ThreadStateLayout.limit");
+_Static_assert(offsetof(struct nopal_thread, epoch) == 16, "ThreadStateLayout.epoch");
+_Static_assert(offsetof(struct nopal_thread, shadow_top) == 24, "ThreadStateLayout.shadowTop");
+_Static_assert(offsetof(struct nopal_thread, depth_limit) == 32, "ThreadStateLayout.depthLimit");
+_Static_assert(offsetof(struct nopal_entry, return_address) == 0, "ShadowEntry.returnAddress");
+_Static_assert(offsetof(struct nopal_entry, saved) == 8, "ShadowEntry.saved");
+_Static_assert(offsetof(struct nopal_entry, negated_slot) == 16, "ShadowEntry.negatedSlot");
+_Static_assert(offsetof(struct nopal_entry, exit_word) == 24, "ShadowEntry.exitWord");
+_Static_assert(sizeof(struct nopal_entry) == 32, "ShadowEntry.byteCount");
+
 // Lies below every stack pointer, so the first check of a new thread takes the slow path.
 static struct nopal_entry unstarted = {.negated_slot = ~UINT64_C(0)};
 

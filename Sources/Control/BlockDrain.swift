@@ -39,6 +39,7 @@ final class BlockDrain: @unchecked Sendable {
         lock.lock()
         shouldStop = true
         lock.unlock()
+        memory.wakeSleeper()
         stopped.wait()
         lock.lock()
         defer { lock.unlock() }

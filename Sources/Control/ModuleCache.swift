@@ -19,16 +19,15 @@ final class ModuleCache {
 
     init(functions: FunctionTable) { self.functions = functions }
 
-    /// Reads a module, or finds it; `isNew` when it has sites and was not seen before. Nil when
-    /// the file can't be read.
-    func module(path: String) -> (image: ModuleImage, traced: TracedModule?, isNew: Bool)? {
+    /// Reads a module, or finds it. Nil when the file can't be read.
+    func module(path: String) -> (image: ModuleImage, traced: TracedModule?)? {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else { return nil }
         let key = Key(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), byteCount: Int64(status.st_size))
-        if let known = entries[key] { return (known.image, known.traced, false) }
+        if let known = entries[key] { return (known.image, known.traced) }
         guard let image = try? ModuleImage.read(path: path) else { return nil }
         let traced = functions.add(image)
         entries[key] = Entry(image: image, traced: traced)
-        return (image, traced, traced != nil)
+        return (image, traced)
     }
 }

@@ -65,7 +65,7 @@ public final class RecordSession {
         drain = BlockDrain(memory: memory, output: output, keepsUntilEnd: options.whenFull == .overwrite)
         shared = SessionModules(
             modules: ModuleCache(functions: FunctionTable(selection: options.selection)), output: output,
-            depthLimit: options.selection.depthLimit)
+            depthLimit: options.selection.depthLimit, agentPath: options.agentPath)
     }
 
     /// Runs the program; returns when it and every process that it started have ended, or when the
@@ -83,6 +83,8 @@ public final class RecordSession {
             throw error
         }
         nopal_raise_descriptor_limit()
+        // Read while the loader brings the program up; the agent asks for it in a moment.
+        _ = shared.modules.module(path: options.executable)
         let status = serve(program)
         memory.close()
         drain.finish()

@@ -79,6 +79,13 @@ final class SharedMemory: @unchecked Sendable {
         unsafe nopal_store_release32(sleeps, 0)
     }
 
+    /// Ends a sleep in `sleepUntilFull`.
+    func wakeSleeper() {
+        let generation = unsafe header(SessionMemory.HeaderOffset.fullGeneration)
+        _ = unsafe nopal_fetch_add32(generation, 1)
+        unsafe nopal_futex_wake(generation)
+    }
+
     private func wakeWaiters() {
         let generation = unsafe header(SessionMemory.HeaderOffset.freeGeneration)
         _ = unsafe nopal_fetch_add32(generation, 1)
@@ -119,7 +126,8 @@ final class SharedMemory: @unchecked Sendable {
             sequence: unsafe nopal_load_acquire32(field(index, Offset.sequence)),
             lostBefore: unsafe nopal_load_acquire64(field(index, Offset.lostBefore)),
             order: unsafe nopal_load_acquire64(field(index, Offset.order)),
-            openCalls: unsafe nopal_load_acquire32(field(index, Offset.openCalls)))
+            openCalls: unsafe nopal_load_acquire32(field(index, Offset.openCalls)),
+            flags: unsafe nopal_load_acquire32(field(index, Offset.flags)))
     }
 
     /// The words of a block up to the last one that was written.

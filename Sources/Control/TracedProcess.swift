@@ -28,7 +28,10 @@ final class TracedProcess {
         guard hello.fields[0] == AgentMessage.version else {
             throw .badMessage("version \(hello.fields[0]), not \(AgentMessage.version)")
         }
-        guard let offset = Int32(exactly: Int64(bitPattern: hello.fields[3])) else { throw .badMessage("offset") }
+        // Thread-local storage lies below the thread pointer, and the fields' offsets must fit as well.
+        guard let offset = Int32(exactly: Int64(bitPattern: hello.fields[3])), offset < 0 else {
+            throw .badMessage("offset")
+        }
         self.connection = connection
         process = UInt32(truncatingIfNeeded: hello.fields[1])
         parent = UInt32(truncatingIfNeeded: hello.fields[2])
@@ -54,10 +57,12 @@ final class TracedProcess {
         let maps = (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? []
         var taken = maps
         for loaded in pending {
-            guard let path = filePath(loaded, maps), let module = session.modules.module(path: path) else { continue }
+            guard let path = filePath(loaded, maps), session.mayMatter(path),
+                let module = session.modules.module(path: path)
+            else { continue }
             answer.look(at: module.image, bias: loaded.bias, dynamic: loaded.dynamic, hasUnwinder: &hasUnwinder)
             guard let traced = module.traced else { continue }
-            if module.isNew { session.output.append(traced.record) }
+            session.write(traced)
             arm(traced, loaded, session, &taken)
         }
         pending = []
@@ -117,11 +122,24 @@ final class SessionModules {
     let output: TraceOutput
     let depthLimit: Int?
     var notes: [String] = []
+    private let agentPath: String
+    private var writtenModules: Set<UInt32> = []
 
-    init(modules: ModuleCache, output: TraceOutput, depthLimit: Int?) {
+    init(modules: ModuleCache, output: TraceOutput, depthLimit: Int?, agentPath: String) {
         self.modules = modules
         self.output = output
         self.depthLimit = depthLimit
+        self.agentPath = agentPath
+    }
+
+    /// False for the agent itself and the loader, which have nothing that a session needs.
+    func mayMatter(_ path: String) -> Bool {
+        path != agentPath && !(path.split(separator: "/").last ?? "").hasPrefix("ld-linux")
+    }
+
+    /// Writes a module's record, once, before its first load.
+    func write(_ module: TracedModule) {
+        if writtenModules.insert(module.index).inserted { output.append(module.record) }
     }
 }
 

@@ -30,8 +30,10 @@ struct CallgrindNames {
 
     /// A name on one line. A space stands for each control character.
     static func cleaned(_ name: String) -> String {
-        String(String.UnicodeScalarView(name.unicodeScalars.map {
-            $0.value < 0x20 || $0.value == 0x7f ? " " : $0
-        }))
+        String(
+            String.UnicodeScalarView(
+                name.unicodeScalars.map {
+                    $0.value < 0x20 || $0.value == 0x7f ? " " : $0
+                }))
     }
 }

@@ -18,9 +18,10 @@ struct ExportedProcess {
             } else {
                 places[record.process] = found.count
                 let isFirst = found.isEmpty
-                found.append(ExportedProcess(
-                    process: record.process, name: name,
-                    commandLine: isFirst ? trace.session?.commandLine ?? [] : []))
+                found.append(
+                    ExportedProcess(
+                        process: record.process, name: name,
+                        commandLine: isFirst ? trace.session?.commandLine ?? [] : []))
             }
         }
         for thread in trace.threads where places[thread.process] == nil {

@@ -28,8 +28,11 @@ struct FoldedExporter: Exporter {
         self.output = output
         let processes = ExportedProcess.all(in: trace)
         let isAlone = processes.count < 2
-        processNames = isAlone ? [:] : Dictionary(
-            uniqueKeysWithValues: processes.map { ($0.process, $0.name) })
+        processNames =
+            isAlone
+            ? [:]
+            : Dictionary(
+                uniqueKeysWithValues: processes.map { ($0.process, $0.name) })
     }
 
     mutating func began(_ thread: TraceThread) {
@@ -110,12 +113,14 @@ struct FoldedExporter: Exporter {
 
     /// A name in which nothing can be taken for the end of a frame or of a line.
     static func cleaned(_ name: String) -> String {
-        String(String.UnicodeScalarView(name.unicodeScalars.map { scalar in
-            switch scalar {
-            case ";": ":"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f: " "
-            default: scalar
-            }
-        }))
+        String(
+            String.UnicodeScalarView(
+                name.unicodeScalars.map { scalar in
+                    switch scalar {
+                    case ";": ":"
+                    case _ where scalar.value < 0x20 || scalar.value == 0x7f: " "
+                    default: scalar
+                    }
+                }))
     }
 }

@@ -1,7 +1,7 @@
 extension X86Instruction {
     /// Encodes the instruction.
     ///
-    /// Shape:  1 to 12 bytes; displacements of branches always have 32 bits, so that the size
+    /// Shape:  1 to 13 bytes; displacements of branches always have 32 bits, so that the size
     ///         does not depend on the distance.
     /// Source: Intel SDM vol. 2A-2D; opcodes are beside each case.
     public var encoded: [UInt8] {

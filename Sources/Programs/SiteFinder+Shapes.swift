@@ -34,7 +34,9 @@ extension SiteFinder {
     /// something else follows, or one NOP of five bytes. The bytes are shared by all such sites.
     private func commonNops(in code: FileBytes, at offset: Int, address: UInt64) -> Site? {
         guard let first: UInt32 = code.integer(at: offset), let fifth = code[offset + 4] else { return nil }
-        if first == 0x9090_9090, fifth == 0x90, let next = code[offset + 5], next != 0x90, next != 0x66, next != 0x0F, next != 0x2E {
+        if first == 0x9090_9090, fifth == 0x90, let next = code[offset + 5], next != 0x90, next != 0x66, next != 0x0F,
+            next != 0x2E
+        {
             return Site(address: address, shape: .smallNops(count: 5), original: Self.smallNops, tail: [])
         }
         if first == 0x0044_1F0F, fifth == 0 || fifth == 8 {
@@ -81,7 +83,8 @@ extension SiteFinder {
                 : .obstacle("neither a NOP nor a call of mcount at the recorded address")
         }
         if offset == start {
-            return site(.fentryCall(byteCount: callByteCount), code, offset, windowByteCount: callByteCount, at: address)
+            return site(
+                .fentryCall(byteCount: callByteCount), code, offset, windowByteCount: callByteCount, at: address)
         }
         return slidden(code, from: start, to: offset, callByteCount, entry: entry, byteCount: byteCount)
     }

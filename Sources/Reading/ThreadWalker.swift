@@ -59,7 +59,7 @@ public struct ThreadWalker: ~Copyable {
         if hasEnded { return false }
         if position >= decoder.count {
             guard loadBlock() else {
-                unwind(to: 0, atNanos: lastNanos, how: .openAtEnd, &visitor)
+                unwind(to: 0, atNanos: lastNanos, how: endOfOpenCalls, &visitor)
                 endSuspended(&visitor)
                 hasEnded = true
                 return false
@@ -91,7 +91,6 @@ public struct ThreadWalker: ~Copyable {
                     leaveInner(function, nanos, .returned, &visitor)
                 }
             } else if kind == EventKind.unwound.rawValue {
-                unwoundCounts[function, default: 0] += 1
                 leaveInner(function, nanos, .unwound, &visitor)
             } else {
                 visitor.passed(function, atNanos: nanos, depth: depth)
@@ -130,6 +129,7 @@ public struct ThreadWalker: ~Copyable {
             suspended.add(calls[depth &- 1])
             leave(nanos, .suspended, &visitor)
         }
+        if how == .unwound { unwoundCounts[function, default: 0] += 1 }
         leave(nanos, how, &visitor)
     }
 
@@ -139,6 +139,7 @@ public struct ThreadWalker: ~Copyable {
         _ function: UInt32, _ nanos: UInt64, _ how: CallEnd, _ visitor: inout V
     ) {
         if let call = suspended.takeLatest(of: function) {
+            if how == .unwound { unwoundCounts[function, default: 0] += 1 }
             visitor.leftSuspended(call.function, enteredAtNanos: call.enteredAtNanos, atNanos: nanos, how: how)
         } else if how == .returned {
             if let count = unwoundCounts[function], count > 0 {
@@ -187,6 +188,12 @@ public struct ThreadWalker: ~Copyable {
         _ = larger.update(fromContentsOf: calls)
         calls.deallocate()
         calls = larger
+    }
+
+    /// A thread that ended by itself took its open calls along; one that was just not seen any
+    /// more may still be in them.
+    @usableFromInline var endOfOpenCalls: CallEnd {
+        thread.blocks.last?.head.isThreadEnding == true ? .unwound : .openAtEnd
     }
 
     @usableFromInline var lastNanos: UInt64 { decoder.latestNanos }

@@ -183,6 +183,9 @@ public struct StubTemplate: Sendable {
         stub.place(.odd)
         stub.frame = StubFrame(returnAddressWord: nil, hasSavedRegister: true)
         stub.emit(.subtractImmediate(.rsp, 8))
+        // Until `leave` fills the slot, the body's return into this stub still stands there; after
+        // it, rbx is the caller's. So the shadow entry is not what an unwinder may ask any more.
+        stub.frame = StubFrame(returnAddressWord: 0)
         stub.emit(.call(0), hole: .thunk(.leave))
         stub.emit(.ret)
     }

@@ -33,7 +33,7 @@ public enum ChunkType: UInt32, Sendable {
 
 /// The fixed head of an `events` chunk's payload; the words follow it.
 ///
-/// Shape: threadSerial u32 | sequence u32 | lostBefore u64 | order u64 | openCalls u32 | zero u32
+/// Shape: threadSerial u32 | sequence u32 | lostBefore u64 | order u64 | openCalls u32 | flags u32
 public struct EventsHead: Equatable, Sendable {
     public static let byteCount = 32
     public var threadSerial: UInt32
@@ -45,15 +45,21 @@ public struct EventsHead: Equatable, Sendable {
     public var order: UInt64
     /// Calls that were open (on the shadow stack) when the block was taken.
     public var openCalls: UInt32
+    /// Bit 0: the thread was ending (pthread_exit, cancellation) when the block was handed over:
+    /// calls that are open after its last block did not return.
+    public var flags: UInt32
+
+    public var isThreadEnding: Bool { flags & 1 != 0 }
 
     public init(
         threadSerial: UInt32, sequence: UInt32, lostBefore: UInt64 = 0, order: UInt64 = 0,
-        openCalls: UInt32 = 0
+        openCalls: UInt32 = 0, flags: UInt32 = 0
     ) {
         self.threadSerial = threadSerial
         self.sequence = sequence
         self.lostBefore = lostBefore
         self.order = order
         self.openCalls = openCalls
+        self.flags = flags
     }
 }

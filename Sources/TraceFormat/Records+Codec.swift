@@ -199,7 +199,7 @@ extension EventsHead {
         writer.fixed(lostBefore)
         writer.fixed(order)
         writer.fixed(openCalls)
-        writer.fixed(UInt32(0))
+        writer.fixed(flags)
     }
 
     public init(from reader: inout ByteReader) throws(FormatError) {
@@ -208,6 +208,6 @@ extension EventsHead {
         lostBefore = try reader.fixed(UInt64.self)
         order = try reader.fixed(UInt64.self)
         openCalls = try reader.fixed(UInt32.self)
-        _ = try reader.fixed(UInt32.self)
+        flags = try reader.fixed(UInt32.self)
     }
 }

@@ -84,12 +84,18 @@ struct RecordCommand: ParsableCommand {
 
     func run() throws {
         let program = try findProgram()
+        let session: RecordSession
         let outcome: RecordOutcome
         do {
-            outcome = try RecordSession(options(program)).run()
+            session = try RecordSession(options(program))
+            outcome = try session.run()
         } catch {
             throw Failure.say("\(error)", status: Failure.own)
         }
+        withExtendedLifetime(session) { finish(outcome, program) }
+    }
+
+    private func finish(_ outcome: RecordOutcome, _ program: TraceableProgram) -> Never {
         for note in outcome.notes { Failure.remark(note) }
         if !outcome.wasTraced {
             Failure.remark("no agent answered from \(program.path): nothing was traced")
@@ -98,7 +104,8 @@ struct RecordCommand: ParsableCommand {
             Failure.remark("\(outcome.lostEvents) events are lost; --buffer gives more room, --when-full wait loses none")
         }
         let status = programStatus(outcome.waitStatus)
-        throw ExitCode(status == 0 && (outcome.isIncomplete || !outcome.wasTraced) ? Failure.own : status)
+        // At once: everything is written, and taking modules apart is no use to anybody.
+        _exit(status == 0 && (outcome.isIncomplete || !outcome.wasTraced) ? Failure.own : status)
     }
 
     private func findProgram() throws -> TraceableProgram {

@@ -49,6 +49,19 @@ import Testing
         #expect(error(script) == .interpreterMissing(script: script, interpreter: "/no/such/shell"))
     }
 
+    /// The loader drops LD_PRELOAD for a program that gains rights, so it is refused beforehand.
+    @Test(.enabled(if: geteuid() == 0, "only root can give a file to somebody else"))
+    func programsThatGainRights() throws {
+        let path = try Built.program("int main(void) { return 0; }", "gcc -fpatchable-function-entry=5")
+        try #require(chown(path, 1, 0) == 0 && chmod(path, 0o4755) == 0)
+        #expect(error(path) == .isPrivileged(path: path, what: "its owner's rights (setuid)"))
+        try #require(chown(path, 0, 1) == 0 && chmod(path, 0o2755) == 0)
+        #expect(error(path) == .isPrivileged(path: path, what: "its group's rights (setgid)"))
+        // One's own rights are no gain.
+        try #require(chown(path, geteuid(), getegid()) == 0 && chmod(path, 0o6755) == 0)
+        #expect(error(path) == nil)
+    }
+
     @Test func script() throws {
         let script = Built.folder.appendingPathComponent("shell-script").path
         try "#! /bin/sh\ntrue\n".write(toFile: script, atomically: true, encoding: .utf8)

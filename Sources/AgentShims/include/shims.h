@@ -10,7 +10,7 @@ struct nopal_thread {
     uint64_t cursor;       //  0: where the next event word goes; stubs add 8 to reserve
     uint64_t limit;        //  8: end of the block; 0 without one
     uint32_t epoch;        // 16: upper half of the tick of the words being written
-    uint32_t reserved;     // 20
+    uint32_t is_ending;    // 20: 1 once the thread's stack is being unwound for good
     uint64_t shadow_top;   // 24: end of the shadow stack: the next entry goes here
     uint64_t depth_limit;  // 32: calls are not recorded while shadow_top is not below
     uint64_t shadow_base;  // its first entry, a sentinel; 0 before the first event

@@ -41,12 +41,13 @@ struct PerfettoExporter: Exporter {
         self.trace = trace
         self.output = output
         for process in ExportedProcess.all(in: trace) {
-            put(.with {
-                $0.trackDescriptor.uuid = Self.processTrack(process.process)
-                $0.trackDescriptor.process.pid = Int32(truncatingIfNeeded: process.process)
-                $0.trackDescriptor.process.processName = process.name
-                $0.trackDescriptor.process.cmdline = process.commandLine
-            })
+            put(
+                .with {
+                    $0.trackDescriptor.uuid = Self.processTrack(process.process)
+                    $0.trackDescriptor.process.pid = Int32(truncatingIfNeeded: process.process)
+                    $0.trackDescriptor.process.processName = process.name
+                    $0.trackDescriptor.process.cmdline = process.commandLine
+                })
         }
     }
 
@@ -60,31 +61,33 @@ struct PerfettoExporter: Exporter {
         threadTrack = UInt64(sequence) << 20
         threadID = thread.thread
         threadName = thread.shownName(in: trace)
-        put(.with {
-            $0.trackDescriptor.uuid = threadTrack
-            $0.trackDescriptor.parentUuid = Self.processTrack(thread.process)
-            $0.trackDescriptor.thread.pid = Int32(truncatingIfNeeded: thread.process)
-            $0.trackDescriptor.thread.tid = Int64(thread.thread)
-            $0.trackDescriptor.thread.threadName = threadName
-        })
-        put(.with {
-            $0.clockSnapshot.primaryTraceClock = .monotonic
-            $0.clockSnapshot.clocks = [
-                .with {
-                    $0.clockID = Self.deltaClock
-                    $0.timestamp = 0
-                    $0.isIncremental = true
-                },
-                .with {
-                    $0.clockID = UInt32(Perfetto_Protos_BuiltinClock.monotonic.rawValue)
-                    $0.timestamp = 0
-                },
-            ]
-            $0.sequenceFlags = UInt32(Perfetto_Protos_TracePacket.SequenceFlags.seqIncrementalStateCleared.rawValue)
-            $0.firstPacketOnSequence = true
-            $0.tracePacketDefaults.timestampClockID = Self.deltaClock
-            $0.tracePacketDefaults.trackEventDefaults.trackUuid = threadTrack
-        })
+        put(
+            .with {
+                $0.trackDescriptor.uuid = threadTrack
+                $0.trackDescriptor.parentUuid = Self.processTrack(thread.process)
+                $0.trackDescriptor.thread.pid = Int32(truncatingIfNeeded: thread.process)
+                $0.trackDescriptor.thread.tid = Int64(thread.thread)
+                $0.trackDescriptor.thread.threadName = threadName
+            })
+        put(
+            .with {
+                $0.clockSnapshot.primaryTraceClock = .monotonic
+                $0.clockSnapshot.clocks = [
+                    .with {
+                        $0.clockID = Self.deltaClock
+                        $0.timestamp = 0
+                        $0.isIncremental = true
+                    },
+                    .with {
+                        $0.clockID = UInt32(Perfetto_Protos_BuiltinClock.monotonic.rawValue)
+                        $0.timestamp = 0
+                    },
+                ]
+                $0.sequenceFlags = UInt32(Perfetto_Protos_TracePacket.SequenceFlags.seqIncrementalStateCleared.rawValue)
+                $0.firstPacketOnSequence = true
+                $0.tracePacketDefaults.timestampClockID = Self.deltaClock
+                $0.tracePacketDefaults.trackEventDefaults.trackUuid = threadTrack
+            })
     }
 
     mutating func ended(_ thread: TraceThread) {}
@@ -164,11 +167,13 @@ struct PerfettoExporter: Exporter {
     private mutating func deepTrack(level: Int) -> UInt64 {
         while levelCount <= level {
             let first = levelCount
-            put(.with {
-                $0.trackDescriptor.uuid = threadTrack + UInt64(first)
-                $0.trackDescriptor.parentUuid = threadTrack
-                $0.trackDescriptor.name = "\(threadName) \(threadID): depth \(first * Self.levelCallCount) and deeper"
-            })
+            put(
+                .with {
+                    $0.trackDescriptor.uuid = threadTrack + UInt64(first)
+                    $0.trackDescriptor.parentUuid = threadTrack
+                    $0.trackDescriptor.name =
+                        "\(threadName) \(threadID): depth \(first * Self.levelCallCount) and deeper"
+                })
             levelCount += 1
         }
         return threadTrack + UInt64(level)
@@ -181,22 +186,23 @@ struct PerfettoExporter: Exporter {
         let category = categories[module] ?? UInt64(categories.count + 1)
         categories[module] = category
         let isCategoryNew = categoryNamedOn.updateValue(sequence, forKey: module) != sequence
-        put(.with {
-            $0.sequenceFlags = UInt32(Perfetto_Protos_TracePacket.SequenceFlags.seqNeedsIncrementalState.rawValue)
-            $0.internedData.eventNames = [
-                .with {
-                    $0.iid = UInt64(function)
-                    $0.name = named.displayName
-                }
-            ]
-            guard isCategoryNew else { return }
-            $0.internedData.eventCategories = [
-                .with {
-                    $0.iid = category
-                    $0.name = module
-                }
-            ]
-        })
+        put(
+            .with {
+                $0.sequenceFlags = UInt32(Perfetto_Protos_TracePacket.SequenceFlags.seqNeedsIncrementalState.rawValue)
+                $0.internedData.eventNames = [
+                    .with {
+                        $0.iid = UInt64(function)
+                        $0.name = named.displayName
+                    }
+                ]
+                guard isCategoryNew else { return }
+                $0.internedData.eventCategories = [
+                    .with {
+                        $0.iid = category
+                        $0.name = module
+                    }
+                ]
+            })
         namedOn.set(sequence, of: function)
         categoryOf.set(category, of: function)
     }

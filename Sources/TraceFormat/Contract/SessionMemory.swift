@@ -68,6 +68,7 @@ public enum SessionMemory {
         public static let lostBefore = 24  // u64, events of this thread lost just before this block
         public static let order = 32  // u64, grows with every block taken in the session
         public static let openCalls = 40  // u32, depth of the shadow stack when the block was taken
+        public static let flags = 44  // u32, bit 0: the thread's stack is being unwound for good
     }
 }
 
