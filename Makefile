@@ -12,7 +12,7 @@ SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
 SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests Benchmarks -maxdepth 1 -type f | \
     xargs awk 'FNR == 1 { if (/^.!.*[ \/](ba|da)?sh$$/) print FILENAME; nextfile }')
 
-.PHONY: help setup build demo test unit-tests integration-tests check-ui real-programs bench \
+.PHONY: help setup build demo test unit-tests integration-tests check-ui real-programs bench fuzz \
         format lint install clean
 
 help:  ## Lists these targets
@@ -43,6 +43,10 @@ check-ui:  ## Opens an export in the Perfetto UI and takes a picture (downloads 
 
 real-programs: build  ## Builds sqlite3, lua, zstd and zpaq from Debian's sources into .cache/real
 	@scripts/real-programs plain nopal
+
+SECONDS ?= 60
+fuzz: setup  ## Fuzzes the reader of traces for SECONDS (default 60)
+	@scripts/fuzz $(SECONDS)
 
 bench: build  ## Measures Nopal and its peers: a table, JSON, and docs/benchmarks.svg
 	@scripts/setup bench

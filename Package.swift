@@ -31,7 +31,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        // Without traits: they are for streams and field masks, and bring the whole of Foundation along.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     ],
     targets: [
         // The leaf: the contract of agent, host and readers.
@@ -111,6 +112,8 @@ let package = Package(
             name: "ReadingTests", dependencies: ["Reading", "Analysis", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "AnalysisTests", dependencies: ["Reading", "Analysis", "TestSupport"], swiftSettings: strict),
+        // Runs the built command, which every build of the tests makes too.
+        .testTarget(name: "GoldenTests", dependencies: ["TestSupport", "TraceFormat"], swiftSettings: strict),
         .executableTarget(
             name: "nopal-synthesize", dependencies: ["TestSupport"], path: "Benchmarks/Synthesize",
             swiftSettings: strict),

@@ -53,7 +53,8 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
     private var wanted = 0
     private var unwanted = 0
     private var depth = 0
-    private var suspensions = PassedOnSuspensions()
+    private var suspensions = PassedOnCalls()
+    private var unwoundCalls = PassedOnCalls()
 
     init(_ selection: CallSelection, _ inner: Inner) {
         self.selection = selection
@@ -77,6 +78,7 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
             if depth < selection.maximumDepth {
                 inner.left(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, depth: depth, how: how)
                 if how == .suspended { suspensions.add(function, enteredAtNanos: enteredAtNanos) }
+                if how == .unwound { unwoundCalls.add(function) }
             }
         }
         let match = selection.match(function)
@@ -97,7 +99,7 @@ struct SelectingVisitor<Inner: CallVisitor>: CallVisitor {
     }
 
     mutating func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {
-        if isShown(function) { inner.returnedAfterAll(function, atNanos: atNanos) }
+        if unwoundCalls.take(function) { inner.returnedAfterAll(function, atNanos: atNanos) }
     }
 
     mutating func leftUnentered(_ function: UInt32, atNanos: UInt64) {

@@ -1,5 +1,5 @@
 import CSupport
-import Foundation
+import Dispatch
 import Glibc
 import TraceFormat
 
@@ -10,7 +10,7 @@ final class BlockDrain: @unchecked Sendable {
     private let memory: SharedMemory
     private let output: TraceOutput
     private let keepsUntilEnd: Bool
-    private let lock = NSLock()
+    private let lock = Lock()
     private var knownThreads: Set<UInt32> = []
     /// By process, the name that threads get that have ended before they could be asked.
     private var processNames: [UInt32: String] = [:]
@@ -30,9 +30,8 @@ final class BlockDrain: @unchecked Sendable {
     }
 
     func start() {
-        let thread = Thread { [self] in run() }
-        thread.name = "nopal-drain"
-        thread.start()
+        // A thread of its own: it sleeps most of the time, and holds no place of a queue meanwhile.
+        DispatchQueue(label: "nopal-drain", qos: .userInteractive).async { [self] in run() }
     }
 
     /// Stops the thread and writes what is left, also blocks that are still in use.

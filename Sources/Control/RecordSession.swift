@@ -1,5 +1,4 @@
 import CSupport
-import Foundation
 import Glibc
 import Programs
 import TraceFormat
@@ -94,7 +93,7 @@ public final class RecordSession {
 
     private func launch() throws(ControlError) -> pid_t {
         // The agent takes the last two out again (see Environment.swift of the agent).
-        var environment = ProcessInfo.processInfo.environmentList
+        var environment = environmentList()
         let preloads = environment.first { $0.hasPrefix("LD_PRELOAD=") }.map { ":" + $0.dropFirst(11) } ?? ""
         environment.append("LD_PRELOAD=\(options.agentPath)\(preloads)")
         environment.append("NOPAL_SESSION=\(socket.path)")
@@ -263,17 +262,15 @@ public let nopalVersion = "0.1.0"
 /// Interrupts since the program was started. Written by the signal handler only.
 nonisolated(unsafe) private var interruptCount: Int32 = 0
 
-extension ProcessInfo {
-    /// The environment in its own order, duplicates included.
-    fileprivate var environmentList: [String] {
-        var list: [String] = []
-        var at = unsafe environ
-        while let entry = unsafe at.pointee {
-            list.append(unsafe String(cString: entry))
-            unsafe at += 1
-        }
-        return list
+/// The environment in its own order, duplicates included.
+private func environmentList() -> [String] {
+    var list: [String] = []
+    var at = unsafe environ
+    while let entry = unsafe at.pointee {
+        list.append(unsafe String(cString: entry))
+        unsafe at += 1
     }
+    return list
 }
 
 /// Lends a list of C strings that ends with a null pointer.

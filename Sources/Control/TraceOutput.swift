@@ -1,5 +1,4 @@
 import CSupport
-import Foundation
 import Glibc
 import Reading
 import TraceFormat
@@ -8,7 +7,7 @@ import TraceFormat
 /// to agents. After the first failure (a full disk) nothing more is written; what was written
 /// stays readable.
 final class TraceOutput: @unchecked Sendable {
-    private let lock = NSLock()
+    private let lock = Lock()
     private let writer: ChunkWriter
     private var failure: ChunkWriterError?
     private(set) var discardedBlockCount = 0

@@ -11,6 +11,8 @@ struct ReplayEvent {
         case passed
         case lost
         case leftUnentered
+        /// It was `unwound` before.
+        case returnedAfterAll
         /// How a call ended that was `suspended` before.
         case suspendedReturned
         case suspendedUnwound
@@ -53,6 +55,10 @@ struct ReplayCollector: CallVisitor {
 
     func passed(_ function: UInt32, atNanos: UInt64, depth: Int) { add(.passed, function, atNanos, depth, 0) }
     func lost(_ eventCount: UInt64, atNanos: UInt64) { add(.lost, 0, atNanos, 0, eventCount) }
+    func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {
+        add(.returnedAfterAll, function, atNanos, depth, atNanos)
+    }
+
     func leftUnentered(_ function: UInt32, atNanos: UInt64) { add(.leftUnentered, function, atNanos, depth, atNanos) }
 
     func leftSuspended(_ function: UInt32, enteredAtNanos: UInt64, atNanos: UInt64, how: CallEnd) {

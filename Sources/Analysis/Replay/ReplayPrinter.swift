@@ -88,6 +88,7 @@ struct ReplayPrinter: ~Copyable {
         case .suspendedOpen: line(event, queue, hasDuration: true, "/* ", " open on another stack at the end */\n")
         case .passed: line(event, queue, hasDuration: false, "", "(); /* entry only */\n")
         case .leftUnentered: line(event, queue, hasDuration: false, "/* ", " returned, its entry is not recorded */\n")
+        case .returnedAfterAll: line(event, queue, hasDuration: false, "/* ", " returned after all, on another stack */\n")
         case .lost:
             output.add(spaces: 11)
             prefix(queue)
@@ -157,7 +158,7 @@ struct ReplayPrinter: ~Copyable {
     private static func word(_ kind: ReplayEvent.Kind) -> StaticString {
         switch kind {
         case .entered: "entry   "
-        case .returned, .suspendedReturned, .leftUnentered: "exit    "
+        case .returned, .suspendedReturned, .leftUnentered, .returnedAfterAll: "exit    "
         case .unwound, .suspendedUnwound: "unwound "
         case .openAtEnd, .suspendedOpen: "open    "
         case .suspended: "leaves  "

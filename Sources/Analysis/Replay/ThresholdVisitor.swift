@@ -12,7 +12,8 @@ struct ThresholdVisitor<Inner: CallVisitor>: CallVisitor {
     private var held: [Held] = []
     /// The first of `held` that was not passed on yet.
     private var first = 0
-    private var suspensions = PassedOnSuspensions()
+    private var suspensions = PassedOnCalls()
+    private var unwoundCalls = PassedOnCalls()
 
     init(minimumNanos: UInt64, _ inner: Inner) {
         self.inner = inner
@@ -32,6 +33,7 @@ struct ThresholdVisitor<Inner: CallVisitor>: CallVisitor {
         if wasReleased {
             inner.left(function, enteredAtNanos: enteredAtNanos, atNanos: atNanos, depth: depth, how: how)
             if how == .suspended { suspensions.add(function, enteredAtNanos: enteredAtNanos) }
+            if how == .unwound { unwoundCalls.add(function) }
         }
     }
 
@@ -48,7 +50,7 @@ struct ThresholdVisitor<Inner: CallVisitor>: CallVisitor {
 
     mutating func returnedAfterAll(_ function: UInt32, atNanos: UInt64) {
         release(at: atNanos)
-        if minimumNanos == 0 { inner.returnedAfterAll(function, atNanos: atNanos) }
+        if unwoundCalls.take(function) { inner.returnedAfterAll(function, atNanos: atNanos) }
     }
 
     /// How long such a call took is not known.
