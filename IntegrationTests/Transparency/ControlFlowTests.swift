@@ -9,8 +9,9 @@ import Testing
         + TracedProgram(name: "exceptions_many", isCxx: true).built([.gccO2, .clangO2, .gccMcount])
         + TracedProgram(name: "exceptions_library", isCxx: true, library: .linked).built(Variant.standard)
         + TracedProgram(
-            name: "exceptions", isCxx: true, compileFlags: ["-stdlib=libc++", "-unwindlib=libunwind"], uncounted: headers
-        ).built(Toolchain.hasLibcxx ? [.clangO2] : [])
+            name: "exceptions", isCxx: true,
+            compileFlags: ["-stdlib=libc++", "-unwindlib=libunwind", "-rtlib=compiler-rt"], uncounted: headers
+        ).built([.clangO2])
 
     @Test(arguments: exceptions)
     func exceptionsPassTracedFrames(_ program: TracedProgram) throws {

@@ -175,12 +175,17 @@ private struct ArmedAnswer {
     ) {
         guard let get = image.exportedFunction("_Unwind_GetGR") else { return }
         let withStorage = image.exportedFunction("__register_frame_info")
-        guard let register = withStorage ?? image.exportedFunction("__register_frame") else { return }
+        // LLVM's `__register_frame` takes one FDE and no table; libgcc's takes a table.
+        let section = image.exportedFunction("__unw_add_dynamic_eh_frame_section")
+        guard let register = withStorage ?? section ?? image.exportedFunction("__register_frame") else { return }
         hasUnwinder = true
         takesStorage = withStorage != nil
         registerFrame = register &+ bias
-        let undo = image.exportedFunction(withStorage != nil ? "__deregister_frame_info" : "__deregister_frame")
-        deregisterFrame = undo.map { $0 &+ bias } ?? 0
+        let undo =
+            withStorage != nil
+            ? "__deregister_frame_info"
+            : section != nil ? "__unw_remove_dynamic_eh_frame_section" : "__deregister_frame"
+        deregisterFrame = image.exportedFunction(undo).map { $0 &+ bias } ?? 0
         getRegister = get &+ bias
         if !isFirst { (lateDynamic, lateBias) = (dynamic, bias) }
     }

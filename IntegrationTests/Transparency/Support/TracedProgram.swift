@@ -52,6 +52,7 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
         commands.append(
             [compiler] + common + variant.compileFlags + position + ["-c", "{source}/\(name).\(suffix)", "-o", "\(name).o"])
         var linked = [compiler, "-rdynamic", "\(name).o", "count.o", "-o", name, "-pthread", "-ldl", "-lm"] + variant.linkFlags
+        linked += compileFlags.filter { $0.contains("lib=") }
         if library != .none {
             let pieces = variant == .gccFentryNop ? Variant.gccFentry.compileFlags : variant.compileFlags
             commands.append(

@@ -1,11 +1,5 @@
 import Foundation
 
-/// What this machine has.
-enum Toolchain {
-    static let hasLibcxx = FileManager.default.fileExists(atPath: "/usr/lib/llvm-19/include/c++/v1/vector")
-        && FileManager.default.fileExists(atPath: "/usr/lib/llvm-19/lib/libunwind.so")
-}
-
 enum Processor {
     private static let flags: Set<Substring> = {
         let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
