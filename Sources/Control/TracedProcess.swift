@@ -10,7 +10,7 @@ final class TracedProcess {
     let process: UInt32
     let parent: UInt32
     let isFork: Bool
-    private let agent: AgentAddresses
+    private var agent: AgentAddresses
     private var pending: [LoadedModule] = []
     private var hasUnwinder = false
     private var isStarted = false
@@ -56,14 +56,21 @@ final class TracedProcess {
         var answer = ArmedAnswer(isFirst: !isStarted)
         let maps = (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? []
         var taken = maps
+        var traced: [(module: TracedModule, loaded: LoadedModule)] = []
+        // The loader's order: the first module with an unwinder is the one that is used.
         for loaded in pending {
             guard let path = filePath(loaded, maps), session.mayMatter(path),
                 let module = session.modules.module(path: path)
             else { continue }
             answer.look(at: module.image, bias: loaded.bias, dynamic: loaded.dynamic, hasUnwinder: &hasUnwinder)
-            guard let traced = module.traced else { continue }
-            session.write(traced)
-            arm(traced, loaded, session, &taken)
+            if let module = module.traced { traced.append((module, loaded)) }
+        }
+        // LLVM's libunwind tells frames apart by their stack pointer, and a stub's is its caller's:
+        // it would take a stub with a personality for the frame that catches.
+        if answer.isUnwinderOfLLVM { agent.personality = 0 }
+        for (module, loaded) in traced {
+            session.write(module)
+            arm(module, loaded, session, &taken)
         }
         pending = []
         isStarted = true
@@ -151,6 +158,7 @@ private struct ArmedAnswer {
     private var registerFrame: UInt64 = 0
     private var deregisterFrame: UInt64 = 0
     private var takesStorage = false
+    private(set) var isUnwinderOfLLVM = false
     private var getRegister: UInt64 = 0
     private var lateDynamic: UInt64 = 0
     private var lateBias: UInt64 = 0
@@ -177,14 +185,15 @@ private struct ArmedAnswer {
         let withStorage = image.exportedFunction("__register_frame_info")
         // LLVM's `__register_frame` takes one FDE and no table; libgcc's takes a table.
         let section = image.exportedFunction("__unw_add_dynamic_eh_frame_section")
-        guard let register = withStorage ?? section ?? image.exportedFunction("__register_frame") else { return }
+        isUnwinderOfLLVM = section != nil
+        guard let register = section ?? withStorage ?? image.exportedFunction("__register_frame") else { return }
         hasUnwinder = true
-        takesStorage = withStorage != nil
+        takesStorage = withStorage != nil && section == nil
         registerFrame = register &+ bias
         let undo =
-            withStorage != nil
-            ? "__deregister_frame_info"
-            : section != nil ? "__unw_remove_dynamic_eh_frame_section" : "__deregister_frame"
+            section != nil
+            ? "__unw_remove_dynamic_eh_frame_section"
+            : withStorage != nil ? "__deregister_frame_info" : "__deregister_frame"
         deregisterFrame = image.exportedFunction(undo).map { $0 &+ bias } ?? 0
         getRegister = get &+ bias
         if !isFirst { (lateDynamic, lateBias) = (dynamic, bias) }

@@ -21,6 +21,7 @@ public struct AgentAddresses: Equatable, Sendable {
     public var enter: UInt64
     public var record: UInt64
     public var leave: UInt64
+    /// 0 for an unwinder that must find none.
     public var personality: UInt64
     public var state: ThreadStateLayout
 

@@ -28,7 +28,8 @@ public enum UnwindTable {
         static let returnAddress: UInt8 = 16
     }
 
-    /// - Parameter personality: runtime address of the routine that is told of every unwound frame.
+    /// - Parameter personality: runtime address of the routine that is told of every unwound frame;
+    ///   0 for none.
     static func bytes(runs: [StubRun], personality: UInt64) -> [UInt8] {
         var table = ByteWriter()
         let cie = self.cie(personality: personality)
@@ -46,13 +47,15 @@ public enum UnwindTable {
     private static func cie(personality: UInt64) -> [UInt8] {
         var cie = ByteWriter()
         cie.fixed(UInt32(0))
-        cie.append([1] + Array("zP\0".utf8))
+        cie.append([1] + Array((personality == 0 ? "z\0" : "zP\0").utf8))
         cie.varint(UInt64(1))  // code alignment
         cie.append([0x78])  // data alignment -8
         cie.varint(UInt64(Register.returnAddress))
-        cie.varint(UInt64(9))  // augmentation: one encoding byte, one address
-        cie.append([0x00])
-        cie.fixed(personality)
+        cie.varint(UInt64(personality == 0 ? 0 : 9))  // augmentation: one encoding byte, one address
+        if personality != 0 {
+            cie.append([0x00])
+            cie.fixed(personality)
+        }
         cie.append([0x0c, Register.rsp, 1])  // DW_CFA_def_cfa rsp + 1
         cie.align(to: 8, plus: 4)
         return cie.bytes
