@@ -104,7 +104,8 @@ let package = Package(
         .testTarget(name: "MachineCodeTests", dependencies: ["MachineCode", "Disassembly"]),
         .testTarget(name: "PatchingTests", dependencies: ["Patching", "MachineCode"]),
         .testTarget(name: "StubsTests", dependencies: ["Stubs", "TraceFormat", "Disassembly", "CElfutils"]),
-        .testTarget(name: "ControlTests", dependencies: ["Control", "Programs", "Patching", "Stubs", "Globs", "TraceFormat"]),
+        .testTarget(
+            name: "ControlTests", dependencies: ["Control", "Programs", "Patching", "Stubs", "Globs", "TraceFormat"]),
         .target(
             name: "TestSupport", dependencies: ["TraceFormat", "Reading"], path: "Tests/Support/TestSupport",
             swiftSettings: strict),

@@ -57,7 +57,8 @@ import Testing
     /// The real program with one field of its header changed.
     @Test(arguments: [(4, UInt8(1), "32"), (5, 2, "big-endian"), (18, 183, "AArch64"), (18, 40, "32-bit Arm")])
     func foreignELF(_ offset: Int, _ value: UInt8, _ word: String) throws {
-        var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: try build("instrumented", ["-fpatchable-function-entry=5"]))))
+        var bytes = [UInt8](
+            try Data(contentsOf: URL(fileURLWithPath: try build("instrumented", ["-fpatchable-function-entry=5"]))))
         bytes[offset] = value
         let (program, place) = try make("foreign-\(offset)-\(value)", bytes)
         let result = try record(program, in: place)
@@ -66,7 +67,8 @@ import Testing
     }
 
     @Test func truncatedELF() throws {
-        let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: try build("instrumented", ["-fpatchable-function-entry=5"]))))
+        let whole = [UInt8](
+            try Data(contentsOf: URL(fileURLWithPath: try build("instrumented", ["-fpatchable-function-entry=5"]))))
         for length in [32, 64, 200, 1000] {
             let (program, place) = try make("truncated-\(length)", whole.prefix(length))
             expectSentence(try record(program, in: place), naming: program)
@@ -87,8 +89,11 @@ import Testing
     @Test func strippedProgram() throws {
         let program = try build("stripped", ["-s", "-fpatchable-function-entry=5"])
         let result = try record(program, in: Locations.freshDirectory("bad-stripped"))
-        if result.ending == .exited(0) { #expect(result.output == "done\n", "\(result.command)\n\(result.errors)") }
-        else { expectSentence(result, naming: "symbol") }
+        if result.ending == .exited(0) {
+            #expect(result.output == "done\n", "\(result.command)\n\(result.errors)")
+        } else {
+            expectSentence(result, naming: "symbol")
+        }
     }
 
     /// The loader drops LD_PRELOAD there. Owned by another user, which only root can arrange.

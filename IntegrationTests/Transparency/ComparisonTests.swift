@@ -64,10 +64,11 @@ import Testing
         let plain = try verification.plainRun()
         var valgrind = plain
         valgrind.program = try #require(Compiler.find("valgrind"), "valgrind is not installed: apt install valgrind")
-        valgrind.arguments = [
-            "--tool=callgrind", "--callgrind-out-file=callgrind.out", "--separate-threads=no",
-            "--compress-strings=no", "--compress-pos=no", plain.program,
-        ] + plain.arguments
+        valgrind.arguments =
+            [
+                "--tool=callgrind", "--callgrind-out-file=callgrind.out", "--separate-threads=no",
+                "--compress-strings=no", "--compress-pos=no", plain.program,
+            ] + plain.arguments
         let result = try valgrind.run()
         try #require(result.ending == program.ending, "\(result.command)\n\(result.errors)")
         let calls = try CallgrindCalls(plain.directory.appendingPathComponent("callgrind.out"))

@@ -18,7 +18,8 @@ import Testing
     /// A library that the user preloads stays preloaded, first in line and with the same text.
     @Test(arguments: ["environment", "child_environment"])
     func preloadedLibraryIsKept(_ part: String) throws {
-        let build = try Compiler.build("preloaded", [["gcc", "-shared", "-fPIC", "-O2", "{source}/preloaded.c", "-o", "preloaded.so"]])
+        let build = try Compiler.build(
+            "preloaded", [["gcc", "-shared", "-fPIC", "-O2", "{source}/preloaded.c", "-o", "preloaded.so"]])
         var program = TracedProgram(name: "notices", arguments: [part])
         program.environment["LD_PRELOAD"] = build.appendingPathComponent("preloaded.so").path
         try Verification(program).check()

@@ -9,7 +9,10 @@ import Testing
             [
                 ["gcc", "-O2", "-c", "{source}/count.c", "-o", "count.o"],
                 ["gcc", "-O2", "-fpatchable-function-entry=5", "-c", "{source}/swift_host.c", "-o", "host.o"],
-                ["swiftc", "-O", "-parse-as-library", "{source}/swift_host.swift", "host.o", "count.o", "-o", "swift_host"],
+                [
+                    "swiftc", "-O", "-parse-as-library", "{source}/swift_host.swift", "host.o", "count.o", "-o",
+                    "swift_host",
+                ],
             ])
     }
 
@@ -21,7 +24,8 @@ import Testing
         run.environment["LD_PRELOAD"] = Locations.agent
         let preloaded = try run.run()
         #expect(plain.ending == .exited(0), "\(plain.command)\n\(plain.errors)")
-        #expect(preloaded.ending == plain.ending, "LD_PRELOAD=\(Locations.agent) \(preloaded.command)\n\(preloaded.errors)")
+        #expect(
+            preloaded.ending == plain.ending, "LD_PRELOAD=\(Locations.agent) \(preloaded.command)\n\(preloaded.errors)")
         #expect(preloaded.output == plain.output)
         #expect(preloaded.errors == plain.errors)
     }

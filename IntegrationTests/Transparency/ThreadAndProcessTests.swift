@@ -21,14 +21,16 @@ import Testing
         try Verification(program).check()
     }
 
-    @Test(arguments: TracedProgram(name: "loading", library: .opened).built(Variant.standard + [.gccMcount, .clangXRay]))
+    @Test(
+        arguments: TracedProgram(name: "loading", library: .opened).built(Variant.standard + [.gccMcount, .clangXRay]))
     func openedLibrariesAreTraced(_ program: TracedProgram) throws {
         try Verification(program).check()
     }
 
     @Test(
         arguments: TracedProgram(
-            name: "constructors", isCxx: true, uncounted: ["_GLOBAL__sub_I_", "__cxx_global_var_init", "__static_initialization"]
+            name: "constructors", isCxx: true,
+            uncounted: ["_GLOBAL__sub_I_", "__cxx_global_var_init", "__static_initialization"]
         ).built(Variant.standard))
     func constructorsAndDestructorsAreTraced(_ program: TracedProgram) throws {
         try Verification(program).check()

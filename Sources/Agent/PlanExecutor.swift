@@ -85,7 +85,9 @@ enum Disarming {
         let path: StaticString = "/proc/self/mem"
         let memory = System.open(UInt64(UInt(bitPattern: path.utf8Start)), flags: readWrite)
         if memory < 0 { return }
-        for index in 0..<AgentState.bundleCount where !BundleEntry(index).isGone { switchOff(memory, BundleEntry(index)) }
+        for index in 0..<AgentState.bundleCount where !BundleEntry(index).isGone {
+            switchOff(memory, BundleEntry(index))
+        }
         System.close(memory)
     }
 

@@ -29,7 +29,9 @@ enum Waiting {
     }
 
     private static func hostIsAlive() -> Bool {
-        var poll: (descriptor: Int32, events: Int16, found: Int16) = (Int32(truncatingIfNeeded: AgentState.socket), 0, 0)
+        var poll: (descriptor: Int32, events: Int16, found: Int16) = (
+            Int32(truncatingIfNeeded: AgentState.socket), 0, 0
+        )
         var now: (seconds: Int64, nanos: Int64) = (0, 0)
         let count = withUnsafeMutablePointer(to: &poll) { poll in
             withUnsafeMutablePointer(to: &now) { now in

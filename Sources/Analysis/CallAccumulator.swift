@@ -117,7 +117,9 @@ final class CallAccumulator: CallVisitor {
         let id = Int(truncatingIfNeeded: function)
         if id < state.pointee.table.count {
             let index = state.pointee.table[id]
-            if index != 0, let base = state.pointee.slots.baseAddress { return base + Int(truncatingIfNeeded: index &- 1) }
+            if index != 0, let base = state.pointee.slots.baseAddress {
+                return base + Int(truncatingIfNeeded: index &- 1)
+            }
         }
         return newSlot(function)
     }
@@ -147,7 +149,8 @@ final class CallAccumulator: CallVisitor {
     }
 
     private func growTable(_ id: Int) {
-        let larger: UnsafeMutableBufferPointer<UInt32> = CallAccumulator.zeros(max(id + 1, state.pointee.table.count * 2))
+        let larger: UnsafeMutableBufferPointer<UInt32> = CallAccumulator.zeros(
+            max(id + 1, state.pointee.table.count * 2))
         _ = larger.update(fromContentsOf: state.pointee.table)
         state.pointee.table.deallocate()
         state.pointee.table = larger
@@ -162,7 +165,8 @@ final class CallAccumulator: CallVisitor {
 
     @inline(never)
     private func growChildren(_ depth: Int) {
-        let larger: UnsafeMutableBufferPointer<UInt64> = CallAccumulator.zeros(max(depth + 1, state.pointee.children.count * 2))
+        let larger: UnsafeMutableBufferPointer<UInt64> = CallAccumulator.zeros(
+            max(depth + 1, state.pointee.children.count * 2))
         _ = larger.update(fromContentsOf: state.pointee.children)
         state.pointee.children.deallocate()
         state.pointee.children = larger

@@ -57,7 +57,9 @@ final class BlockDrain: @unchecked Sendable {
             if !stop && !keepsUntilEnd { wrote = drain(.full) }
             let now = nopal_clock_nanos(CLOCK_MONOTONIC)
             if !stop && now >= nextReap {
-                reap { owner in nopal_thread_exists(pid_t(bitPattern: owner.process), pid_t(bitPattern: owner.thread)) == 0 }
+                reap { owner in
+                    nopal_thread_exists(pid_t(bitPattern: owner.process), pid_t(bitPattern: owner.thread)) == 0
+                }
                 if output.error != nil { memory.close() }
                 nextReap = now + BlockDrain.reapEveryNanos
             }

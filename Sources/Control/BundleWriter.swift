@@ -70,7 +70,8 @@ struct BundleFile {
         var done = 0
         while done < bytes.count {
             let count = unsafe bytes.withUnsafeBytes {
-                unsafe pwrite(descriptor, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done, off_t(offset + done))
+                unsafe pwrite(
+                    descriptor, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done, off_t(offset + done))
             }
             if count <= 0 { throw ControlError.system(what: "cannot write stubs", errno: errno) }
             done += count

@@ -167,7 +167,8 @@ public final class RecordSession {
     private func welcome(_ process: TracedProcess) {
         wasTraced = true
         let origin: ProcessOrigin =
-            process.isFork ? .forked : known.contains(process.process) ? .executed : known.isEmpty ? .started : .executed
+            process.isFork
+            ? .forked : known.contains(process.process) ? .executed : known.isEmpty ? .started : .executed
         if known.contains(process.process) && !process.isFork { drain.retire(process: process.process) }
         known.insert(process.process)
         orphans.remove(process.process)
@@ -209,7 +210,8 @@ public final class RecordSession {
         case .done:
             if packet.fields[1] > 0 {
                 shared.notes.append(
-                    "process \(process.process): \(packet.fields[1]) sites are not armed: other bytes than the file's stood there")
+                    "process \(process.process): \(packet.fields[1]) sites are not armed: other bytes than the file's stood there"
+                )
             }
         case .complaint: shared.notes.append(String(decoding: packet.text, as: UTF8.self))
         default: shared.notes.append("process \(process.process) sent \(packet.kind)")
@@ -245,7 +247,8 @@ public final class RecordSession {
         var name = utsname()
         _ = unsafe uname(&name)
         return SessionRecord(
-            nopalVersion: nopalVersion, hostName: unsafe withUnsafeBytes(of: &name.nodename) { bytes in
+            nopalVersion: nopalVersion,
+            hostName: unsafe withUnsafeBytes(of: &name.nodename) { bytes in
                 String(decoding: unsafe bytes.prefix { $0 != 0 }, as: UTF8.self)
             },
             kernel: unsafe withUnsafeBytes(of: &name.release) { bytes in

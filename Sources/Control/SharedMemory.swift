@@ -56,7 +56,9 @@ final class SharedMemory: @unchecked Sendable {
     }
 
     /// Blocks in use so far: the first so many descriptors.
-    var blockCount: Int { min(capacity, Int(unsafe nopal_load_acquire32(header(SessionMemory.HeaderOffset.blockCount)))) }
+    var blockCount: Int {
+        min(capacity, Int(unsafe nopal_load_acquire32(header(SessionMemory.HeaderOffset.blockCount))))
+    }
     var lostEvents: UInt64 { unsafe nopal_load_acquire64(header(SessionMemory.HeaderOffset.lostEvents)) }
     var waitedNanos: UInt64 { unsafe nopal_load_acquire64(header(SessionMemory.HeaderOffset.waitedNanos)) }
     var nextThreadSerial: UInt32 { unsafe nopal_load_acquire32(header(SessionMemory.HeaderOffset.nextThreadSerial)) }

@@ -82,7 +82,9 @@ final class TracedProcess {
         if loaded.path.isEmpty { return ProcessNames.executable(process) }
         if loaded.path.hasPrefix("/") { return loaded.path }
         // A relative name (dlopen("./x.so")), or the vdso: ask the kernel what is mapped there.
-        guard let entry = maps.first(where: { $0.start <= loaded.dynamic && loaded.dynamic < $0.end }) else { return nil }
+        guard let entry = maps.first(where: { $0.start <= loaded.dynamic && loaded.dynamic < $0.end }) else {
+            return nil
+        }
         return entry.path.hasPrefix("/") ? entry.path : nil
     }
 

@@ -74,7 +74,8 @@ public enum ExclusivePlanner {
             var expected: UInt64 = 0
             for index in 0..<width {
                 let at = offset + index
-                let new = at < Site.sledByteCount
+                let new =
+                    at < Site.sledByteCount
                     ? UInt8(truncatingIfNeeded: sled >> UInt64(8 * at)) : site.tail[at - Site.sledByteCount]
                 value |= UInt64(new) << UInt64(8 * index)
                 if at < site.original.count { expected |= UInt64(site.original[at]) << UInt64(8 * index) }

@@ -67,7 +67,8 @@ final class BlockDecoder {
         var previous: UInt64 = 0
         var kept = 0
         for index in 0..<wordCount {
-            let word = EventWord(raw: UInt64(littleEndian: words.loadUnaligned(fromByteOffset: index &* 8, as: UInt64.self)))
+            let word = EventWord(
+                raw: UInt64(littleEndian: words.loadUnaligned(fromByteOffset: index &* 8, as: UInt64.self)))
             let kind = word.kindBits
             guard kind &- 1 < EventKind.clock.rawValue &- 1 else {
                 if kind == EventKind.clock.rawValue {

@@ -55,7 +55,9 @@ struct ChunkIndex {
     }
 
     /// No checksum covers the zeros after a payload, so they are looked at.
-    private mutating func checkPadding(_ header: ChunkHeader, _ source: TraceSource, _ offset: UInt64) throws(TraceError) {
+    private mutating func checkPadding(_ header: ChunkHeader, _ source: TraceSource, _ offset: UInt64)
+        throws(TraceError)
+    {
         let count = Int(header.paddedPayloadByteCount - header.payloadByteCount)
         guard count > 0, try source.bytes(at: offset, count: count).contains(where: { $0 != 0 }) else { return }
         add(.damaged, "the padding at byte \(offset) is not zero; it is passed over")

@@ -115,7 +115,9 @@ public final class ChunkWriter {
     private func writeFully(_ buffers: [UnsafeRawBufferPointer]) -> Int32 {
         var rest = buffers.filter { !$0.isEmpty }
         while let first = rest.first {
-            let vectors = rest.map { iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count) }
+            let vectors = rest.map {
+                iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+            }
             let written = writev(descriptor, vectors, Int32(vectors.count))
             if written < 0 {
                 if errno == EINTR { continue }

@@ -20,7 +20,9 @@ public struct ClockMap: Sendable {
     init(_ records: [ClockFitRecord]) {
         var fits: [ClockFitRecord] = []
         for record in records.sorted(by: { $0.tick < $1.tick }) {
-            if let last = fits.last, record.tick <= last.tick || record.monotonicNanos <= last.monotonicNanos { continue }
+            if let last = fits.last, record.tick <= last.tick || record.monotonicNanos <= last.monotonicNanos {
+                continue
+            }
             fits.append(record)
         }
         self.fits = fits

@@ -224,7 +224,9 @@ public struct ThreadWalker: ~Copyable {
         do throws(TraceError) {
             if try decoder.load(block, from: trace.source) { return true }
             trace.add(
-                damage: "the block at byte \(block.payloadOffset) fails its checksum: up to \(block.wordCount) events of thread \(thread.thread) are left out")
+                damage:
+                    "the block at byte \(block.payloadOffset) fails its checksum: up to \(block.wordCount) events of thread \(thread.thread) are left out"
+            )
         } catch {
             trace.add(damage: "\(error)")
         }

@@ -55,7 +55,9 @@ public final class Trace: Sendable {
             faults.append(
                 TraceFault(
                     kind: .incomplete,
-                    sentence: "the clock's rate is not known (fewer than two clock fits): times are ticks, shown as nanoseconds"))
+                    sentence:
+                        "the clock's rate is not known (fewer than two clock fits): times are ticks, shown as nanoseconds"
+                ))
         }
         foundFaults = Mutex(faults)
     }
@@ -110,7 +112,8 @@ extension Trace {
     public func firstNanos(_ thread: TraceThread) -> UInt64 {
         guard let block = thread.blocks.first,
             let bytes = try? source.bytes(
-                at: block.payloadOffset + UInt64(EventsHead.byteCount), count: min(block.wordCount, 64) * EventWord.byteCount)
+                at: block.payloadOffset + UInt64(EventsHead.byteCount),
+                count: min(block.wordCount, 64) * EventWord.byteCount)
         else { return 0 }
         var reader = ByteReader(bytes)
         var epoch: UInt64 = 0

@@ -9,7 +9,11 @@ struct ByteSize: ExpressibleByArgument {
     init?(argument: String) {
         let suffixes: [Character: Int] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
         var digits = argument.lowercased()
-        if digits.count > 2, digits.hasSuffix("ib") { digits.removeLast(2) } else if digits.hasSuffix("b") { digits.removeLast() }
+        if digits.count > 2, digits.hasSuffix("ib") {
+            digits.removeLast(2)
+        } else if digits.hasSuffix("b") {
+            digits.removeLast()
+        }
         var unit = 1
         if let last = digits.last, let found = suffixes[last] {
             unit = found

@@ -84,7 +84,9 @@ struct CompilerAdvice {
             warning = Self.exceptionTables
         case (.arm, .clang), (.thumb, .clang):
             flags = ["-pg", isa == .arm ? "-marm" : "-mthumb"]
-            explanation = ["-pg: clang rejects -fpatchable-function-entry for 32-bit Arm; Nopal slides the prologue over the call."]
+            explanation = [
+                "-pg: clang rejects -fpatchable-function-entry for 32-bit Arm; Nopal slides the prologue over the call."
+            ]
         }
         explanation += [
             "No -g: names come from the symbol table. Add it for source lines in `nopal sites`.",

@@ -73,9 +73,11 @@ struct InfoText {
 
     private func thread(_ part: Account.Thread, byFunction: Bool) -> [String] {
         let totals = part.totals
-        let line = "thread        \(part.thread.thread) \(part.thread.name): " + account(totals)
+        let line =
+            "thread        \(part.thread.thread) \(part.thread.name): " + account(totals)
             + (part.lostCount > 0 ? ", \(part.lostCount) lost" : "")
-        return [line] + (byFunction ? part.functions.map { "  \($0.function.displayName): \(account($0.statistics))" } : [])
+        return [line]
+            + (byFunction ? part.functions.map { "  \($0.function.displayName): \(account($0.statistics))" } : [])
     }
 
     private func account(_ totals: FunctionStatistics) -> String {

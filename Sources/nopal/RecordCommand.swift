@@ -46,16 +46,24 @@ struct RecordCommand: ParsableCommand {
               nopal record --when-full overwrite --buffer 8M -- ./long-running
             """)
 
-    @Option(name: [.customShort("o"), .customLong("output")], help: ArgumentHelp("Where to write the trace.", valueName: "file"), completion: .file())
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: ArgumentHelp("Where to write the trace.", valueName: "file"), completion: .file())
     var output = "nopal.trace"
 
-    @Option(name: [.customShort("F"), .customLong("filter")], help: ArgumentHelp("Trace only functions that match.", valueName: "glob"))
+    @Option(
+        name: [.customShort("F"), .customLong("filter")],
+        help: ArgumentHelp("Trace only functions that match.", valueName: "glob"))
     var only: [String] = []
 
-    @Option(name: [.customShort("N"), .customLong("notrace")], help: ArgumentHelp("Do not trace functions that match.", valueName: "glob"))
+    @Option(
+        name: [.customShort("N"), .customLong("notrace")],
+        help: ArgumentHelp("Do not trace functions that match.", valueName: "glob"))
     var never: [String] = []
 
-    @Option(name: [.customShort("D"), .customLong("depth")], help: ArgumentHelp("Record calls up to this depth only; the outermost has depth 1.", valueName: "depth"))
+    @Option(
+        name: [.customShort("D"), .customLong("depth")],
+        help: ArgumentHelp("Record calls up to this depth only; the outermost has depth 1.", valueName: "depth"))
     var depth: Int?
 
     @Option(help: ArgumentHelp("Memory for events that are not written out yet: 512K, 64M, 1G.", valueName: "size"))
@@ -70,7 +78,8 @@ struct RecordCommand: ParsableCommand {
     @Flag(help: "Run the program even when nothing in it can be traced.")
     var force = false
 
-    @Argument(parsing: .postTerminator, help: ArgumentHelp("The program and its arguments, after --.", valueName: "program"))
+    @Argument(
+        parsing: .postTerminator, help: ArgumentHelp("The program and its arguments, after --.", valueName: "program"))
     var command: [String] = []
 
     func validate() throws {
@@ -101,7 +110,8 @@ struct RecordCommand: ParsableCommand {
             Failure.remark("no agent answered from \(program.path): nothing was traced")
         }
         if outcome.lostEvents > 0 {
-            Failure.remark("\(outcome.lostEvents) events are lost; --buffer gives more room, --when-full wait loses none")
+            Failure.remark(
+                "\(outcome.lostEvents) events are lost; --buffer gives more room, --when-full wait loses none")
         }
         let status = programStatus(outcome.waitStatus)
         // At once: everything is written, and taking modules apart is no use to anybody.
@@ -112,7 +122,9 @@ struct RecordCommand: ParsableCommand {
         do {
             let program = try traceableProgram(command[0])
             if !program.hasSites && !force {
-                throw Failure.say(program.notes.joined(separator: "; ") + " (--force runs it all the same)", status: Failure.untraceable)
+                throw Failure.say(
+                    program.notes.joined(separator: "; ") + " (--force runs it all the same)",
+                    status: Failure.untraceable)
             }
             for note in program.notes { Failure.remark(note) }
             return program
@@ -124,7 +136,8 @@ struct RecordCommand: ParsableCommand {
 
     private func options(_ program: TraceableProgram) throws -> RecordOptions {
         let filter = FunctionFilter(only: only, never: never)
-        let texts = only.flatMap { ["-F", $0] } + never.flatMap { ["-N", $0] } + (depth.map { ["-D", "\($0)"] } ?? [])
+        let texts =
+            only.flatMap { ["-F", $0] } + never.flatMap { ["-N", $0] } + (depth.map { ["-D", "\($0)"] } ?? [])
         return RecordOptions(
             executable: program.path, arguments: command, outputPath: output,
             selection: Selection(filter: filter, recordsExits: !noExits, depthLimit: depth), filterTexts: texts,

@@ -108,8 +108,10 @@ import TraceFormat
                     builder.threads[1]?.openCalls = UInt32(truncatingIfNeeded: random.next())
                     builder.threads[1]?.lostBefore = random.next()
                     try builder.flush(1)
-                    try builder.writer.append(type: .clockFit, payload: (0..<16).map { _ in UInt8(truncatingIfNeeded: random.next()) })
-                    try builder.writer.append(type: .module, payload: (0..<40).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+                    try builder.writer.append(
+                        type: .clockFit, payload: (0..<16).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+                    try builder.writer.append(
+                        type: .module, payload: (0..<40).map { _ in UInt8(truncatingIfNeeded: random.next()) })
                 }
                 try builder.finish()
                 #expect(read(path).error == nil)

@@ -26,16 +26,20 @@ import TraceFormat
     private func replay(_ trace: Trace, _ selection: CallSelection, minimumNanos: UInt64 = 0) -> [String] {
         var text = ""
         let options = ReplayOptions(selection: selection, minimumNanos: minimumNanos)
-        Replay.write(trace, options, to: TextBuffer { bytes in
-            text += String(decoding: bytes, as: UTF8.self)
-            return true
-        })
+        Replay.write(
+            trace, options,
+            to: TextBuffer { bytes in
+                text += String(decoding: bytes, as: UTF8.self)
+                return true
+            })
         return text.split(separator: "\n").dropFirst().map { String($0.drop { $0 != "|" }.dropFirst(2)) }
     }
 
     @Test func aSelectionCountsTheEndOfASuspendedCall() throws {
         try withFiber { trace in
-            for selection in [CallSelection(trace), CallSelection(trace, only: ["main"]), CallSelection(trace, depth: 3)] {
+            for selection in [
+                CallSelection(trace), CallSelection(trace, only: ["main"]), CallSelection(trace, depth: 3),
+            ] {
                 let fiber = try #require(Report(trace, selection).rows.first { $0.function.displayName == "fiber" })
                 #expect(fiber.statistics.entries == 1)
                 #expect(fiber.statistics.exits == 1)
@@ -55,10 +59,13 @@ import TraceFormat
             #expect(replay(trace, CallSelection(trace)) == lines)
             #expect(replay(trace, CallSelection(trace, depth: 9)) == lines)
             // The fiber ran for 1 us until it was suspended, leaf for 1 us; swap took 2 us.
-            #expect(replay(trace, CallSelection(trace), minimumNanos: 1500) == ["main() {", "  swap();", "} /* main */"])
+            #expect(
+                replay(trace, CallSelection(trace), minimumNanos: 1500) == ["main() {", "  swap();", "} /* main */"])
             #expect(
                 replay(trace, CallSelection(trace, only: ["fiber"]))
-                    == ["fiber() {", "} /* fiber, goes on on another stack */", "/* fiber returned on another stack */"])
+                    == [
+                        "fiber() {", "} /* fiber, goes on on another stack */", "/* fiber returned on another stack */",
+                    ])
         }
     }
 

@@ -71,7 +71,8 @@ import Testing
     @Test func nothingFits() {
         let base: UInt64 = 0x5555_0000_0000
         let span = base..<base + 0x1000
-        #expect(ArenaPlacement.choose(byteCount: 4096, near: span, maps: [Self.entry(0x1_0000, 0x7fff_ffff_f000)]) == nil)
+        #expect(
+            ArenaPlacement.choose(byteCount: 4096, near: span, maps: [Self.entry(0x1_0000, 0x7fff_ffff_f000)]) == nil)
         // Free, but too small everywhere.
         let holes = [Self.entry(0x1_0000, base), Self.entry(base + 0x1000, base + (3 << 30))]
         #expect(ArenaPlacement.choose(byteCount: 0x2000, near: span, maps: holes) == nil)

@@ -46,9 +46,11 @@ import TraceFormat
         #expect(bundle.message.kind == .arm && fields[0] == Self.arenaAddress)
         #expect(fields[1] % 4096 == 0 && fields[1] >= UInt64(arena.bytes.count))
         #expect(fields[1] <= UInt64(Arena.byteCount(siteCount: count)))
-        #expect(Array(fields[2...]) == [
-            UInt64(arena.unwindTableOffset), UInt64(plan.steps.count), UInt64(count), text.lowerBound, text.upperBound,
-        ])
+        #expect(
+            Array(fields[2...]) == [
+                UInt64(arena.unwindTableOffset), UInt64(plan.steps.count), UInt64(count), text.lowerBound,
+                text.upperBound,
+            ])
         var bias = ByteReader(bundle.message.text)
         #expect(try bias.fixed(UInt64.self) == Self.bias && bias.isAtEnd)
 
@@ -57,7 +59,8 @@ import TraceFormat
         #expect(bytes[arena.bytes.count..<Int(fields[1])].allSatisfy { $0 == 0 })
         var reader = ByteReader(bytes[Int(fields[1])...])
         #expect(try (0..<plan.steps.count).map { _ in try Self.step(&reader) } == plan.steps)
-        #expect(try (0..<count).map { _ in try reader.fixed(UInt64.self) } == requests.map { $0.site | Bundle.siteOnBit })
+        #expect(
+            try (0..<count).map { _ in try reader.fixed(UInt64.self) } == requests.map { $0.site | Bundle.siteOnBit })
         #expect(reader.isAtEnd)
     }
 

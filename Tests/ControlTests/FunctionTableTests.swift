@@ -16,7 +16,8 @@ import TraceFormat
         """
 
     static func image(_ flags: [String]) throws -> ModuleImage {
-        let base = FileManager.default.temporaryDirectory.appendingPathComponent("nopal-control-\(UUID().uuidString)").path
+        let base = FileManager.default.temporaryDirectory.appendingPathComponent("nopal-control-\(UUID().uuidString)")
+            .path
         try source.write(toFile: base + ".c", atomically: true, encoding: .utf8)
         defer { for path in [base, base + ".c"] { try? FileManager.default.removeItem(atPath: path) } }
         let process = Process()

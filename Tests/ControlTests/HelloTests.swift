@@ -17,7 +17,8 @@ import TraceFormat
         var text = ByteWriter()
         for value in [UInt64(9), 1, 3] { text.fixed(value) }
         return Packet(
-            .hello, [version, 11, 12, UInt64(bitPattern: offset), 4, 5, 6], text: Array(text.bytes.prefix(textByteCount)))
+            .hello, [version, 11, 12, UInt64(bitPattern: offset), 4, 5, 6],
+            text: Array(text.bytes.prefix(textByteCount)))
     }
 
     @Test func accepted() throws {

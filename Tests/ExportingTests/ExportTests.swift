@@ -96,7 +96,8 @@ import TraceFormat
         let depth = UInt32(StackTree.depthLimit + 500)
         let calls = SampleTrace.descent(to: depth, tickStep: 10)
         let trace = try SampleTrace(
-            functions: [("deep", true)], blocks: [.init(thread: 0, events: calls)]).opened()
+            functions: [("deep", true)], blocks: [.init(thread: 0, events: calls)]
+        ).opened()
         let lines = String(decoding: try export(trace, .folded), as: UTF8.self).split(separator: "\n")
         let sum = lines.compactMap { UInt64($0.split(separator: " ").last ?? "") }.reduce(0, +)
         #expect(lines.count == StackTree.depthLimit + 1)

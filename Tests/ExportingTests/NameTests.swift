@@ -15,8 +15,9 @@ let awkwardNames = [
     @Test(arguments: awkwardNames)
     func quotesForJSON(name: String) throws {
         let quoted = JSONText.quoted(name)
-        let read = try JSONSerialization.jsonObject(
-            with: Data(quoted), options: .fragmentsAllowed) as? String
+        let read =
+            try JSONSerialization.jsonObject(
+                with: Data(quoted), options: .fragmentsAllowed) as? String
         #expect(read == name)
         #expect(quoted.allSatisfy { $0 >= 0x20 && $0 != 0x7f })
     }

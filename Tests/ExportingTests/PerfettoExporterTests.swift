@@ -51,16 +51,17 @@ import TraceFormat
     }
 
     @Test func tellsTheStory() throws {
-        #expect(try events(packets(.story)) == [
-            "main 1000100 begin main", "main 1000150 begin parse", "main 1001400 end ",
-            "main 1001500 begin parse", "main 1001600 begin throw\"s",
-            "main 1001700 end  ended=unwound", "main 1001750 end  ended=unwound",
-            "main 1001800 instant lean", "main 1003000 instant events lost count=12",
-            "main 1003000 begin parse", "main 1003100 end ",
-            "main 1003100 end  ended=open when the recording ended",
-            "helper 1000200 begin work", "helper 1000300 begin work", "helper 1000400 end ",
-            "helper 1000500 end ",
-        ])
+        #expect(
+            try events(packets(.story)) == [
+                "main 1000100 begin main", "main 1000150 begin parse", "main 1001400 end ",
+                "main 1001500 begin parse", "main 1001600 begin throw\"s",
+                "main 1001700 end  ended=unwound", "main 1001750 end  ended=unwound",
+                "main 1001800 instant lean", "main 1003000 instant events lost count=12",
+                "main 1003000 begin parse", "main 1003100 end ",
+                "main 1003100 end  ended=open when the recording ended",
+                "helper 1000200 begin work", "helper 1000300 begin work", "helper 1000400 end ",
+                "helper 1000500 end ",
+            ])
     }
 
     @Test func namesProcessesAndThreads() throws {

@@ -17,9 +17,10 @@ import Testing
             for name in Self.numbers {
                 for track in Self.numbers {
                     for (sequence, category) in [(1, 0), (127, 3), (128, 200), (UInt32.max, UInt64.max)] {
-                        packets.append(PerfettoPacket(
-                            type: type, deltaNanos: delta, sequence: sequence, category: category,
-                            name: name, track: track))
+                        packets.append(
+                            PerfettoPacket(
+                                type: type, deltaNanos: delta, sequence: sequence, category: category,
+                                name: name, track: track))
                     }
                 }
             }

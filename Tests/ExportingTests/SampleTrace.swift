@@ -25,8 +25,9 @@ struct SampleTrace {
         defer { unlink(path) }
         let writer = try ChunkWriter.create(path: path)
         try writer.append(record: SessionRecord(nopalVersion: "1", commandLine: ["./app", "-x"]))
-        try writer.append(record: ProcessRecord(
-            process: 70, parent: 1, origin: .started, executable: "/bin/app", tick: 0))
+        try writer.append(
+            record: ProcessRecord(
+                process: 70, parent: 1, origin: .started, executable: "/bin/app", tick: 0))
         let module = ModuleRecord(
             index: 0, path: "/bin/app",
             functions: functions.enumerated().map { index, function in
@@ -36,12 +37,14 @@ struct SampleTrace {
             })
         try writer.append(type: .module, payload: withStrayBytes(module.payload))
         for (tick, nanos) in [(0, Self.baseNanos), (1_000_000, 2 * Self.baseNanos)] {
-            try writer.append(record: ClockFitRecord(
-                tick: UInt64(tick), monotonicNanos: nanos, realtimeNanos: nanos))
+            try writer.append(
+                record: ClockFitRecord(
+                    tick: UInt64(tick), monotonicNanos: nanos, realtimeNanos: nanos))
         }
         for (serial, thread) in threads.enumerated() {
-            try writer.append(record: ThreadRecord(
-                serial: UInt32(serial), process: 70, thread: thread.thread, name: thread.name))
+            try writer.append(
+                record: ThreadRecord(
+                    serial: UInt32(serial), process: 70, thread: thread.thread, name: thread.name))
         }
         try appendBlocks(to: writer)
         try writer.close()
@@ -85,13 +88,17 @@ struct SampleTrace {
         functions: [("main", true), ("parse", true), ("throw\"s", true), ("lean", false), ("work", true)],
         threads: [(70, "main"), (71, "helper")],
         blocks: [
-            Block(thread: 0, events: [
-                (.entry, 1, 100), (.entry, 2, 150), (.exit, 2, 1400), (.entry, 2, 1500),
-                (.entry, 3, 1600), (.unwound, 3, 1700), (.unwound, 2, 1750), (.entryOnly, 4, 1800),
-            ]),
-            Block(thread: 1, events: [
-                (.entry, 5, 200), (.entry, 5, 300), (.exit, 5, 400), (.exit, 5, 500),
-            ]),
+            Block(
+                thread: 0,
+                events: [
+                    (.entry, 1, 100), (.entry, 2, 150), (.exit, 2, 1400), (.entry, 2, 1500),
+                    (.entry, 3, 1600), (.unwound, 3, 1700), (.unwound, 2, 1750), (.entryOnly, 4, 1800),
+                ]),
+            Block(
+                thread: 1,
+                events: [
+                    (.entry, 5, 200), (.entry, 5, 300), (.exit, 5, 400), (.exit, 5, 500),
+                ]),
             Block(thread: 0, lostBefore: 12, openCalls: 1, events: [(.entry, 2, 3000), (.exit, 2, 3100)]),
         ])
 }

@@ -37,10 +37,16 @@ import Testing
         ("foo", "foo"), ("ns::f(int)", "ns::f"), ("void ns::f<int>(int) const", "ns::f<int>"),
         ("(anonymous namespace)::f(int, char)", "(anonymous namespace)::f"),
         ("A::operator()(int)", "A::operator()"), ("A::operator bool()", "A::operator bool"),
-        ("bool operator<(A, A)", "operator<"), ("std::vector<int, std::allocator<int> >::push_back(int&&)",
-            "std::vector<int, std::allocator<int> >::push_back"),
-        ("void f(void (*)(int))", "f"), ("f(int)::{lambda(int)#1}::operator()(int) const",
-            "f(int)::{lambda(int)#1}::operator()"), ("core::fmt::write", "core::fmt::write"),
+        ("bool operator<(A, A)", "operator<"),
+        (
+            "std::vector<int, std::allocator<int> >::push_back(int&&)",
+            "std::vector<int, std::allocator<int> >::push_back"
+        ),
+        ("void f(void (*)(int))", "f"),
+        (
+            "f(int)::{lambda(int)#1}::operator()(int) const",
+            "f(int)::{lambda(int)#1}::operator()"
+        ), ("core::fmt::write", "core::fmt::write"),
     ])
     func bareNames(demangled: String, bare: String) {
         #expect(bareName(ofDemangled: demangled) == bare)

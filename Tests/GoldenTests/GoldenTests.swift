@@ -38,16 +38,19 @@ import TraceFormat
         let path = GoldenTests.folder + item.name
         if getenv("NOPAL_UPDATE_GOLDEN") != nil { return try write(Array(output.utf8), to: path) }
         let expected = String(decoding: try contents(path), as: UTF8.self)
-        #expect(output == expected, "nopal \(item.arguments)\nTests/Golden/\(item.name) has:\n\(expected)\nnow:\n\(output)")
+        #expect(
+            output == expected, "nopal \(item.arguments)\nTests/Golden/\(item.name) has:\n\(expected)\nnow:\n\(output)")
     }
 
-    private static let folder = #filePath.split(separator: "/", omittingEmptySubsequences: false)
+    private static let folder =
+        #filePath.split(separator: "/", omittingEmptySubsequences: false)
         .dropLast(2).joined(separator: "/") + "/Golden/"
 
     /// Both streams of the built command, which lies beside the tests, and its exit code.
     private static func output(of arguments: String) throws -> String {
         try withTemporaryPath { path in
-            let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+            let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+                separator: "/")
             let names = ["sample.trace", "stopped.trace", "damaged.trace"].map { directory + "/" + $0 }
             defer { for name in names { unlink(name) } }
             try sample(names[0])
@@ -56,13 +59,19 @@ import TraceFormat
             try write(Array(whole.dropLast(TraceFile.chunkHeaderByteCount)), to: names[1])
             var damaged = whole
             let event = EventWord(kind: .unwound, payload: 5, tickLow: 1_750).raw
-            let place = whole.indices.dropLast(8).first { at in (0..<8).allSatisfy { whole[at + $0] == UInt8(truncatingIfNeeded: event >> ($0 * 8)) } }
+            let place = whole.indices.dropLast(8).first { at in
+                (0..<8).allSatisfy { whole[at + $0] == UInt8(truncatingIfNeeded: event >> ($0 * 8)) }
+            }
             damaged[try #require(place)] ^= 4
             try write(damaged, to: names[2])
             var executable = [CChar](repeating: 0, count: 4096)
-            guard readlink("/proc/self/exe", &executable, executable.count - 1) > 0 else { throw CommandFailure(errno: errno) }
+            guard readlink("/proc/self/exe", &executable, executable.count - 1) > 0 else {
+                throw CommandFailure(errno: errno)
+            }
             let beside = String(decoding: executable.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            let nopal = beside.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/nopal"
+            let nopal =
+                beside.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+                + "/nopal"
             return try shell("cd \(directory) && { '\(nopal)' \(arguments) 2>&1; echo \"exit code $?\"; }")
         }
     }

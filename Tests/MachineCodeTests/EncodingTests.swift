@@ -4,25 +4,27 @@ import Testing
 
 /// Encodings, by hand from the manual and back through an independent disassembler.
 @Suite struct EncodingTests {
-    @Test(arguments: [
-        (.push(.rcx), "51"), (.push(.r11), "41 53"), (.pop(.rax), "58"), (.pop(.r15), "41 5f"),
-        (.popMemory(.base(.rbx, 0)), "8f 03"), (.pushMemory(.base(.rbx, 8)), "ff 73 08"),
-        (.load(.r11, .fs(-64)), "64 4c 8b 1c 25 c0 ff ff ff"), (.load(.rax, .base(.rsp, 0)), "48 8b 04 24"),
-        (.load(.rax, .base(.rbp, 0)), "48 8b 45 00"), (.load(.rax, .base(.r12, 0)), "49 8b 04 24"),
-        (.load(.rax, .base(.r13, 0)), "49 8b 45 00"), (.load(.rcx, .rip(-1)), "48 8b 0d ff ff ff ff"),
-        (.store(.base(.rcx, 128), .rdx), "48 89 91 80 00 00 00"), (.store32(.base(.r11, 4), .rcx), "41 89 4b 04"),
-        (.storeImmediate32(.base(.rcx, 4), 0x1000_0001), "c7 41 04 01 00 00 10"),
-        (.storeImmediate64(.base(.rbx, 16), 0), "48 c7 43 10 00 00 00 00"), (.move(.rbx, .rcx), "48 89 cb"),
-        (.moveSigned(.rax, -24), "48 c7 c0 e8 ff ff ff"), (.moveImmediate32(.r11, 8), "41 bb 08 00 00 00"),
-        (.loadAddress(.rax, .base(.rcx, 32)), "48 8d 41 20"), (.subtractImmediate(.r11, 32), "49 83 eb 20"),
-        (.compareImmediate(.r11, 8), "49 83 fb 08"), (.compare(.r11, .rbx), "49 39 db"),
-        (.exchangeAdd(.fs(-8), .rcx), "64 48 0f c1 0c 25 f8 ff ff ff"),
-        (.compareWithMemory32(.rdx, .fs(16)), "64 3b 14 25 10 00 00 00"), (.test32(.rax, .rax), "85 c0"),
-        (.testAccumulator(0x1234_5678), "a9 78 56 34 12"), (.readTimeStampCounter, "0f 31"),
-        (.jump(-5), "e9 fb ff ff ff"), (.jumpIf(.aboveOrEqual, 0x7fff_ffff), "0f 83 ff ff ff 7f"),
-        (.jumpMemory(.rip(0)), "ff 25 00 00 00 00"), (.call(0), "e8 00 00 00 00"), (.ret, "c3"), (.breakpoint, "cc"),
-        (.nop(byteCount: 5), "0f 1f 44 00 00"),
-    ] as [(X86Instruction, String)])
+    @Test(
+        arguments: [
+            (.push(.rcx), "51"), (.push(.r11), "41 53"), (.pop(.rax), "58"), (.pop(.r15), "41 5f"),
+            (.popMemory(.base(.rbx, 0)), "8f 03"), (.pushMemory(.base(.rbx, 8)), "ff 73 08"),
+            (.load(.r11, .fs(-64)), "64 4c 8b 1c 25 c0 ff ff ff"), (.load(.rax, .base(.rsp, 0)), "48 8b 04 24"),
+            (.load(.rax, .base(.rbp, 0)), "48 8b 45 00"), (.load(.rax, .base(.r12, 0)), "49 8b 04 24"),
+            (.load(.rax, .base(.r13, 0)), "49 8b 45 00"), (.load(.rcx, .rip(-1)), "48 8b 0d ff ff ff ff"),
+            (.store(.base(.rcx, 128), .rdx), "48 89 91 80 00 00 00"), (.store32(.base(.r11, 4), .rcx), "41 89 4b 04"),
+            (.storeImmediate32(.base(.rcx, 4), 0x1000_0001), "c7 41 04 01 00 00 10"),
+            (.storeImmediate64(.base(.rbx, 16), 0), "48 c7 43 10 00 00 00 00"), (.move(.rbx, .rcx), "48 89 cb"),
+            (.moveSigned(.rax, -24), "48 c7 c0 e8 ff ff ff"), (.moveImmediate32(.r11, 8), "41 bb 08 00 00 00"),
+            (.loadAddress(.rax, .base(.rcx, 32)), "48 8d 41 20"), (.subtractImmediate(.r11, 32), "49 83 eb 20"),
+            (.compareImmediate(.r11, 8), "49 83 fb 08"), (.compare(.r11, .rbx), "49 39 db"),
+            (.exchangeAdd(.fs(-8), .rcx), "64 48 0f c1 0c 25 f8 ff ff ff"),
+            (.compareWithMemory32(.rdx, .fs(16)), "64 3b 14 25 10 00 00 00"), (.test32(.rax, .rax), "85 c0"),
+            (.testAccumulator(0x1234_5678), "a9 78 56 34 12"), (.readTimeStampCounter, "0f 31"),
+            (.jump(-5), "e9 fb ff ff ff"), (.jumpIf(.aboveOrEqual, 0x7fff_ffff), "0f 83 ff ff ff 7f"),
+            (.jumpMemory(.rip(0)), "ff 25 00 00 00 00"), (.call(0), "e8 00 00 00 00"), (.ret, "c3"),
+            (.breakpoint, "cc"),
+            (.nop(byteCount: 5), "0f 1f 44 00 00"),
+        ] as [(X86Instruction, String)])
     func manual(instruction: X86Instruction, hex: String) {
         #expect(instruction.encoded == hex.split(separator: " ").compactMap { UInt8($0, radix: 16) })
     }

@@ -26,7 +26,9 @@ struct RecordingMemory {
             case .store(let address, let width, let value, let expected):
                 guard isOpen else { throw Failure.closed }
                 guard [1, 2, 4, 8].contains(width) else { throw Failure.width(width) }
-                guard address >= base, address + UInt64(width) <= base + UInt64(bytes.count) else { throw Failure.outside }
+                guard address >= base, address + UInt64(width) <= base + UInt64(bytes.count) else {
+                    throw Failure.outside
+                }
                 let start = Int(address - base)
                 for index in 0..<width {
                     let shift = UInt64(8 * index)

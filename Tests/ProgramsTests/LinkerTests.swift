@@ -20,15 +20,17 @@ import Testing
     func droppedTable(protection: String) throws {
         let folder = Built.folder.appendingPathComponent("comdat\(protection)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let first = Self.shared + """
-            int first(int a) { return Shared{a}.value(a) + 1; }
-            int second(int);
-            int main(int argc, char **) { return first(argc) + second(argc); }
-            """
-        let second = Self.shared + """
-            int third(int a) { return Shared{a}.value(a); }
-            int second(int a) { return third(a) + 2; }
-            """
+        let first =
+            Self.shared + """
+                int first(int a) { return Shared{a}.value(a) + 1; }
+                int second(int);
+                int main(int argc, char **) { return first(argc) + second(argc); }
+                """
+        let second =
+            Self.shared + """
+                int third(int a) { return Shared{a}.value(a); }
+                int second(int a) { return third(a) + 2; }
+                """
         let (a, b) = (folder.appendingPathComponent("a.cpp"), folder.appendingPathComponent("b.cpp"))
         try first.write(to: a, atomically: true, encoding: .utf8)
         try second.write(to: b, atomically: true, encoding: .utf8)
@@ -52,7 +54,8 @@ import Testing
     func packedRelocations(kind: String) throws {
         let path = try Built.program(
             Built.sample,
-            "clang-19 -O2 \(kind) -fpatchable-function-entry=5 --ld-path=/usr/bin/ld.lld-19 -Wl,-z,pack-relative-relocs")
+            "clang-19 -O2 \(kind) -fpatchable-function-entry=5 --ld-path=/usr/bin/ld.lld-19 -Wl,-z,pack-relative-relocs"
+        )
         let image = try ModuleImage.read(path: path)
         let section = try #require(table(of: image))
         let relocations = try Built.run(["readelf", "-rW", path])

@@ -25,16 +25,17 @@ import Testing
         #expect(obstacle(Self.frame, [0x90, 0xEB, 0xFD]) == nil)
     }
 
-    @Test(arguments: [
-        ([0x74, 0x10], "the prologue has a branch or call before mcount"),  // out of the prologue
-        ([0x74, 0x01, 0x89, 0xF8], "the prologue has a branch or call before mcount"),  // into an instruction
-        ([0x74, 0xFA], "the prologue has a branch or call before mcount"),  // backwards
-        ([0xFF, 0xD0], "the prologue has a branch or call before mcount"),
-        ([0xC3], "the prologue has a branch or call before mcount"),
-        ([0x48, 0x8B, 0x05, 0, 0, 0, 0], "the prologue addresses memory relative to itself"),
-        ([0x06], "unknown prologue"),  // push %es, gone in 64-bit code
-        ([0x48, 0x8B], "unknown prologue"),  // cut short
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([0x74, 0x10], "the prologue has a branch or call before mcount"),  // out of the prologue
+            ([0x74, 0x01, 0x89, 0xF8], "the prologue has a branch or call before mcount"),  // into an instruction
+            ([0x74, 0xFA], "the prologue has a branch or call before mcount"),  // backwards
+            ([0xFF, 0xD0], "the prologue has a branch or call before mcount"),
+            ([0xC3], "the prologue has a branch or call before mcount"),
+            ([0x48, 0x8B, 0x05, 0, 0, 0, 0], "the prologue addresses memory relative to itself"),
+            ([0x06], "unknown prologue"),  // push %es, gone in 64-bit code
+            ([0x48, 0x8B], "unknown prologue"),  // cut short
+        ] as [([UInt8], String)])
     func stays(more: [UInt8], reason: String) {
         #expect(obstacle(Self.frame + more, [0xC3]) == reason)
     }

@@ -38,7 +38,8 @@ import Testing
             #expect(entry.function.address == oracle[name], "\(name) \(command)")
             #expect(site.address - entry.function.address == (command.contains("=full") ? 4 : 0), "\(name) \(command)")
             #expect(site.original.count == Site.sledByteCount + site.tail.count)
-            #expect(site.original == image.elf.loaded(at: site.address, upTo: 4096)?.array(0, count: site.original.count))
+            #expect(
+                site.original == image.elf.loaded(at: site.address, upTo: 4096)?.array(0, count: site.original.count))
         }
         #expect(Set(found.keys) == Built.functions, "\(command)")
         #expect(image.sites.map(\.function.address) == image.sites.map(\.function.address).sorted())
@@ -95,11 +96,12 @@ import Testing
     }
 
     /// N NOPs of which M stand before the entry.
-    @Test(arguments: [
-        ("gcc", 7, 2, true), ("gcc", 5, 2, false), ("gcc", 16, 0, true), ("gcc", 4, 0, false), ("gcc", 10, 5, true),
-        ("clang-19", 7, 2, true), ("clang-19", 5, 2, false), ("clang-19", 16, 0, true), ("clang-19", 12, 0, true),
-        ("clang-19", 4, 0, false),
-    ], ["-fcf-protection=none -fno-pie -no-pie", "-fcf-protection=full -fPIE -pie"])
+    @Test(
+        arguments: [
+            ("gcc", 7, 2, true), ("gcc", 5, 2, false), ("gcc", 16, 0, true), ("gcc", 4, 0, false), ("gcc", 10, 5, true),
+            ("clang-19", 7, 2, true), ("clang-19", 5, 2, false), ("clang-19", 16, 0, true), ("clang-19", 12, 0, true),
+            ("clang-19", 4, 0, false),
+        ], ["-fcf-protection=none -fno-pie -no-pie", "-fcf-protection=full -fPIE -pie"])
     func entryOffset(what: (compiler: String, total: Int, before: Int, isTraceable: Bool), flags: String) throws {
         let option = "-fpatchable-function-entry=\(what.total),\(what.before)"
         let path = try Built.program(Built.sample, "\(what.compiler) -O2 \(flags) \(option)")
@@ -185,8 +187,9 @@ import Testing
         for entry in image.sites {
             let expected = try Built.run(["addr2line", "-e", path, String(entry.function.address, radix: 16)])
             let line = try #require(lines.line(at: entry.function.address))
-            #expect(expected.split(separator: " ").first.map(String.init)?.trimmingCharacters(in: .newlines)
-                == "\(line.file):\(line.line)")
+            #expect(
+                expected.split(separator: " ").first.map(String.init)?.trimmingCharacters(in: .newlines)
+                    == "\(line.file):\(line.line)")
         }
     }
 }

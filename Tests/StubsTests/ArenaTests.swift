@@ -34,7 +34,8 @@ import TraceFormat
             let start = Arena.thunksOffset + thunk.rawValue * Arena.thunkByteCount
             let code = decoder.decode(Array(arena.bytes[start..<start + Arena.thunkByteCount]))
             let jump = try #require(code.first)
-            #expect(jump.text == "jmp qword ptr [rip - 0x\(String(start + jump.end - slots[thunk.rawValue], radix: 16))]")
+            #expect(
+                jump.text == "jmp qword ptr [rip - 0x\(String(start + jump.end - slots[thunk.rawValue], radix: 16))]")
             #expect(code.dropFirst().allSatisfy { $0.text == "int3" })
         }
     }
@@ -85,7 +86,8 @@ import TraceFormat
         #expect(Array(arena.bytes[second..<second + short.frames.count]) == short.frames)
     }
 
-    @Test(arguments: [0, 1, 7, 1000], [false, true]) func byteCountIsAnUpperBound(count: Int, depthLimited: Bool) throws {
+    @Test(arguments: [0, 1, 7, 1000], [false, true]) func byteCountIsAnUpperBound(count: Int, depthLimited: Bool) throws
+    {
         let exits: [(Int) -> Bool] = [{ _ in true }, { _ in false }, { $0 % 2 == 0 }]
         for hasExit in exits {
             let requests = (0..<count).map {
@@ -100,9 +102,10 @@ import TraceFormat
 
     @Test func sitesOutOfReach() {
         for distance in [UInt64(3) << 30, 0 &- UInt64(3) << 30] {
-            let requests = Self.requests(2) + [
-                StubRequest(site: Self.address &+ distance, function: 9, hasExit: true)
-            ]
+            let requests =
+                Self.requests(2) + [
+                    StubRequest(site: Self.address &+ distance, function: 9, hasExit: true)
+                ]
             #expect(throws: StubError.self) {
                 try Arena(at: Self.address, agent: Self.agent, requests: requests)
             }

@@ -26,7 +26,8 @@ import TraceFormat
         for index in [0, 1, 14, 15, 28, 29] {
             let template = try #require(templates[requests[index].hasExit])
             for offset in template.frames.indices {
-                let caller = try unwinder.caller(at: arena.stubs[index] + UInt64(offset), registers) { address, byteCount in
+                let caller = try unwinder.caller(at: arena.stubs[index] + UInt64(offset), registers) {
+                    address, byteCount in
                     if byteCount == 1 { return UInt64(arena.bytes[Int(address - ArenaTests.address)]) }
                     #expect(address == registers.rbx + 8)
                     return 0xabcd

@@ -81,7 +81,11 @@ final class Unwinder {
             switch operation.atom {
             case 0x06: stack.append(try machine.load(try pop(), 8))
             case 0x08, 0x0e: stack.append(operation.number)
-            case 0x12: stack.append(try { let top = try pop(); stack.append(top); return top }())
+            case 0x12:
+                stack.append(
+                    try {
+                        let top = try pop(); stack.append(top); return top
+                    }())
             case 0x13: _ = try pop()
             case 0x1a, 0x1c, 0x1d, 0x1e, 0x22:
                 let (b, a) = (try pop(), try pop())

@@ -26,7 +26,8 @@ import TraceFormat
         try check([
             SessionRecord(nopalVersion: ""),
             SessionRecord(
-                nopalVersion: "0.1", hostName: "h", kernel: "6.1", commandLine: ["a", "", "ä€"], startRealtimeNanos: .max,
+                nopalVersion: "0.1", hostName: "h", kernel: "6.1", commandLine: ["a", "", "ä€"],
+                startRealtimeNanos: .max,
                 whenFull: .overwrite, bufferByteCount: 1 << 40, filters: ["-F", "x*"], recordsExits: false),
         ])
     }
@@ -47,7 +48,8 @@ import TraceFormat
     @Test func processesThreadsAndLoads() throws {
         try check(
             [.started, .forked, .executed, .attached].map {
-                ProcessRecord(process: 1, parent: .max, origin: $0, executable: "/x", tick: 1 << 63, hasEnded: $0 == .forked)
+                ProcessRecord(
+                    process: 1, parent: .max, origin: $0, executable: "/x", tick: 1 << 63, hasEnded: $0 == .forked)
             })
         try check([ThreadRecord(serial: 1, process: 2, thread: .max, name: "worker 1")])
         try check([false, true].map { LoadRecord(process: 1, moduleIndex: 2, bias: .max, tick: 3, isUnload: $0) })
@@ -55,9 +57,10 @@ import TraceFormat
     }
 
     @Test func ledgers() throws {
-        try check([nil, 0, 256, -1, .min, .max].map {
-            LedgerRecord(lostEvents: 1, waitedNanos: .max, notes: ["a note"], waitStatus: $0)
-        })
+        try check(
+            [nil, 0, 256, -1, .min, .max].map {
+                LedgerRecord(lostEvents: 1, waitedNanos: .max, notes: ["a note"], waitStatus: $0)
+            })
     }
 
     /// LEB128 against its definition, at every width; longer than 64 bits is an error.
@@ -73,7 +76,9 @@ import TraceFormat
                 #expect(try reader.varint() == value)
             }
         }
-        for bytes in [Array(repeating: UInt8(0xff), count: 9) + [2], Array(repeating: 0x80, count: 10) + [0]] as [[UInt8]] {
+        for bytes in [Array(repeating: UInt8(0xff), count: 9) + [2], Array(repeating: 0x80, count: 10) + [0]]
+            as [[UInt8]]
+        {
             var reader = ByteReader(bytes)
             #expect(throws: FormatError.self) { try reader.varint() }
         }
@@ -106,7 +111,8 @@ import TraceFormat
             let used = SessionMemory.headerByteCount + blockCount * SessionMemory.descriptorByteCount
             #expect(offset % SessionMemory.blockByteCount == 0)
             #expect(offset >= used && offset - used < SessionMemory.blockByteCount)
-            #expect(SessionMemory.byteCount(blockCount: blockCount) == offset + blockCount * SessionMemory.blockByteCount)
+            #expect(
+                SessionMemory.byteCount(blockCount: blockCount) == offset + blockCount * SessionMemory.blockByteCount)
         }
     }
 
@@ -115,9 +121,11 @@ import TraceFormat
         typealias Header = SessionMemory.HeaderOffset
         typealias Descriptor = SessionMemory.DescriptorOffset
         let header: [(Int, Int)] = [
-            (Header.magic, 8), (Header.version, 4), (Header.blockCount, 4), (Header.whenFull, 4), (Header.hostProcess, 4),
+            (Header.magic, 8), (Header.version, 4), (Header.blockCount, 4), (Header.whenFull, 4),
+            (Header.hostProcess, 4),
             (Header.closed, 4), (Header.freeGeneration, 4), (Header.freeWaiters, 4),
-            (Header.fullGeneration, 4), (Header.hostSleeps, 4), (Header.nextThreadSerial, 4), (Header.nextBlockOrder, 8),
+            (Header.fullGeneration, 4), (Header.hostSleeps, 4), (Header.nextThreadSerial, 4),
+            (Header.nextBlockOrder, 8),
             (Header.lostEvents, 8), (Header.waitedNanos, 8),
         ]
         let descriptor: [(Int, Int)] = [

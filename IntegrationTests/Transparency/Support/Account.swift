@@ -39,7 +39,9 @@ struct Account: Equatable {
 
     /// Without threads, whose ids differ from run to run.
     var byFunction: [String: Counts] {
-        rows.reduce(into: [:]) { $0[$1.key.function, default: Counts()] = $0[$1.key.function, default: Counts()] + $1.value }
+        rows.reduce(into: [:]) {
+            $0[$1.key.function, default: Counts()] = $0[$1.key.function, default: Counts()] + $1.value
+        }
     }
 }
 
@@ -88,7 +90,9 @@ extension Account {
         }
         for row in info.accounts {
             add(
-                Counts(entries: row.entries + (row.entries_only ?? 0), exits: row.exits, unwound: row.unwound, open: row.open),
+                Counts(
+                    entries: row.entries + (row.entries_only ?? 0), exits: row.exits, unwound: row.unwound,
+                    open: row.open),
                 thread: row.tid, function: row.function)
         }
     }

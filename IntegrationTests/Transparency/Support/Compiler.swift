@@ -16,7 +16,8 @@ enum Compiler {
     /// with `{source}` standing for the programs' directory) leave behind.
     static func build(_ name: String, _ commands: [[String]]) throws -> URL {
         let key = try hash(commands)
-        let kept = Locations.cache.appendingPathComponent("build/\(name.replacingOccurrences(of: "/", with: "."))-\(key)")
+        let kept = Locations.cache.appendingPathComponent(
+            "build/\(name.replacingOccurrences(of: "/", with: "."))-\(key)")
         if FileManager.default.fileExists(atPath: kept.path) { return kept }
         let work = try Locations.freshDirectory("build-\(name)")
         for command in commands { try run(command, in: work) }
@@ -39,7 +40,8 @@ enum Compiler {
         let words = command.map { $0.replacingOccurrences(of: "{source}", with: Locations.programs.path) }
         let program = find(words[0]) ?? words[0]
         let result = try ProcessRun(
-            program: program, arguments: Array(words.dropFirst()), directory: directory).run()
+            program: program, arguments: Array(words.dropFirst()), directory: directory
+        ).run()
         if result.ending != .exited(0) {
             throw CompilerError.failed(command: result.command, errors: result.output + result.errors)
         }

@@ -9,7 +9,8 @@ enum Locations {
     static let cache = package.appendingPathComponent(".cache/integration")
 
     /// The command: NOPAL, or the release build of this package.
-    static let nopal = ProcessInfo.processInfo.environment["NOPAL"]
+    static let nopal =
+        ProcessInfo.processInfo.environment["NOPAL"]
         ?? package.appendingPathComponent(".build/release/nopal").path
 
     /// The agent lies beside the command.

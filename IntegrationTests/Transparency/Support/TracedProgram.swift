@@ -50,8 +50,11 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
         let position = variant == .gccFentryNop ? [] : ["-fPIC"]
         var commands = [["gcc", "-O2", "-g", "-fPIC", "-c", "{source}/count.c", "-o", "count.o"]]
         commands.append(
-            [compiler] + common + variant.compileFlags + position + ["-c", "{source}/\(name).\(suffix)", "-o", "\(name).o"])
-        var linked = [compiler, "-rdynamic", "\(name).o", "count.o", "-o", name, "-pthread", "-ldl", "-lm"] + variant.linkFlags
+            [compiler] + common + variant.compileFlags + position + [
+                "-c", "{source}/\(name).\(suffix)", "-o", "\(name).o",
+            ])
+        var linked =
+            [compiler, "-rdynamic", "\(name).o", "count.o", "-o", name, "-pthread", "-ldl", "-lm"] + variant.linkFlags
         linked += compileFlags.filter { $0.contains("lib=") }
         if library != .none {
             let pieces = variant == .gccFentryNop ? Variant.gccFentry.compileFlags : variant.compileFlags
@@ -59,7 +62,9 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
                 [compiler] + common + pieces + ["-fPIC", "-c", "{source}/\(name).lib.\(suffix)", "-o", "library.o"])
             commands.append([compiler, "-shared", "library.o", "-o", "\(name).so"])
         }
-        if hasHelper { commands.append(["gcc", "-O2", "-static", "{source}/\(name).helper.c", "-o", "\(name).helper"]) }
+        if hasHelper {
+            commands.append(["gcc", "-O2", "-static", "{source}/\(name).helper.c", "-o", "\(name).helper"])
+        }
         if library == .linked { linked += ["-Wl,-rpath,$ORIGIN", "\(name).so"] }
         commands.append(linked)
         return try Compiler.build("\(name)-\(variant.rawValue)", commands)

@@ -88,7 +88,8 @@ struct ReplayPrinter: ~Copyable {
         case .suspendedOpen: line(event, queue, hasDuration: true, "/* ", " open on another stack at the end */\n")
         case .passed: line(event, queue, hasDuration: false, "", "(); /* entry only */\n")
         case .leftUnentered: line(event, queue, hasDuration: false, "/* ", " returned, its entry is not recorded */\n")
-        case .returnedAfterAll: line(event, queue, hasDuration: false, "/* ", " returned after all, on another stack */\n")
+        case .returnedAfterAll:
+            line(event, queue, hasDuration: false, "/* ", " returned after all, on another stack */\n")
         case .lost:
             output.add(spaces: 11)
             prefix(queue)

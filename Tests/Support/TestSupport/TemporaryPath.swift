@@ -30,6 +30,8 @@ public func contents(_ path: String) throws -> [UInt8] {
 
 public func write(_ bytes: [UInt8], to path: String) throws {
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-    guard file >= 0, Glibc.write(file, bytes, bytes.count) == bytes.count else { throw TemporaryPathError(errno: errno) }
+    guard file >= 0, Glibc.write(file, bytes, bytes.count) == bytes.count else {
+        throw TemporaryPathError(errno: errno)
+    }
     close(file)
 }

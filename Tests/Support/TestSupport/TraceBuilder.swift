@@ -17,7 +17,9 @@ public final class TraceBuilder {
     private var order: UInt64 = 0
 
     /// - Parameter functions: linkage names; the ids are 1... in this order.
-    public init(path: String, functions: [String], entryOnly: Set<String> = [], fits: [ClockFitRecord] = TraceBuilder.fits) throws {
+    public init(
+        path: String, functions: [String], entryOnly: Set<String> = [], fits: [ClockFitRecord] = TraceBuilder.fits
+    ) throws {
         writer = try ChunkWriter.create(path: path)
         try writer.append(
             record: SessionRecord(
