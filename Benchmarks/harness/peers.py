@@ -49,6 +49,19 @@ def nopal_on(calls, threads=1):
     return result
 
 
+def nopal_flight_recorder(calls, threads=1):
+    """The same, with nothing written out meanwhile: recorded and overwritten is what was called."""
+    trace = fresh_folder("nopal-flight") / "t.trace"
+    done = run([NOPAL, "record", "--when-full", "overwrite", "--buffer", "2M", "-o", trace, "--",
+                nopal_program(), calls, threads])
+    result = read_json(done.stdout)
+    events = json.loads(run([NOPAL, "info", trace, "--json"]).stdout)["events"]
+    recorded = events["entries"] + events["exits"] + events["unwound"] + events["lost"]
+    if recorded < 2 * calls * threads:
+        raise Skipped(f"nopal accounts for {recorded} events of {calls * threads} calls")
+    return result
+
+
 def uftrace(calls, program, options):
     folder = fresh_folder("uftrace")
     done = run([need("uftrace"), "record", "--no-event", *options, "-d", folder / "data", program, calls])

@@ -50,7 +50,7 @@ def against_uftrace():
     commands = {
         "nopal replay": [NOPAL, "replay", trace],
         "uftrace replay": ["uftrace", "replay", "--no-pager", "-d", data],
-        "nopal export --format chrome": [NOPAL, "export", trace, "--format", "chrome", "-o", folder / "t.json"],
+        "nopal export --format chrome": [NOPAL, "export", trace, "--format", "chrome", "-o", "-"],
         "uftrace dump --chrome": ["uftrace", "dump", "--chrome", "-d", data],
         "nopal report": [NOPAL, "report", trace],
         "uftrace report": ["uftrace", "report", "--no-pager", "-d", data],
