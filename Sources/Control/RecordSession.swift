@@ -84,7 +84,7 @@ public final class RecordSession {
         }
         nopal_raise_descriptor_limit()
         // Read while the loader brings the program up; the agent asks for it in a moment.
-        _ = shared.modules.module(path: options.executable)
+        _ = shared.modules.module(path: absolutePath(options.executable))
         let status = serve(program)
         memory.close()
         drain.finish()
@@ -112,6 +112,13 @@ public final class RecordSession {
         signal(SIGINT) { _ in interruptCount += 1 }
         signal(SIGQUIT, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// The trace names modules as the kernel does, however the program was called.
+    private func absolutePath(_ path: String) -> String {
+        guard let real = unsafe realpath(path, nil) else { return path }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
     }
 
     private func serve(_ program: pid_t) -> Int32 {
