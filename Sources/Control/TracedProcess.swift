@@ -10,6 +10,8 @@ final class TracedProcess {
     let process: UInt32
     let parent: UInt32
     let isFork: Bool
+    /// Tasks when the agent said hello; 0 when they could not be counted (no /proc).
+    private let taskCount: UInt64
     private var agent: AgentAddresses
     private var pending: [LoadedModule] = []
     private var hasUnwinder = false
@@ -38,6 +40,7 @@ final class TracedProcess {
         var text = ByteReader(hello.text)
         let personality = (try? text.fixed(UInt64.self)) ?? 0
         isFork = ((try? text.fixed(UInt64.self)) ?? 0) != 0
+        taskCount = (try? text.fixed(UInt64.self)) ?? 0
         agent = AgentAddresses(
             enter: hello.fields[4], record: hello.fields[5], leave: hello.fields[6], personality: personality,
             state: ThreadStateLayout(base: offset))
@@ -68,6 +71,14 @@ final class TracedProcess {
         // LLVM's libunwind tells frames apart by their stack pointer, and a stub's is its caller's:
         // it would take a stub with a personality for the frame that catches.
         if answer.isUnwinderOfLLVM { agent.personality = 0 }
+        // Arming at the start stores plainly into code that nobody else may run. Modules that come
+        // later are armed before dlopen returns, when no other thread can reach them.
+        if !isStarted && taskCount > 1 && !traced.isEmpty {
+            session.notes.append(
+                "process \(process) had \(taskCount) threads before nopal could arm it; what it had loaded is not traced"
+            )
+            traced = []
+        }
         for (module, loaded) in traced {
             session.write(module)
             arm(module, loaded, session, &taken)
