@@ -3,8 +3,12 @@ import AgentShims
 /// What the agent knows, once a process. Written while the process starts, forks, or loads a
 /// module (one thread at a time, signals blocked); read by every traced thread.
 enum AgentState {
-    /// Address of the session's shared memory; 0 when nothing is recorded.
+    /// Address of the session's shared memory; 0 before the first session. It stays mapped for as
+    /// long as a thread may hold a block of it.
     nonisolated(unsafe) static var memory: UInt64 = 0
+    nonisolated(unsafe) static var memoryByteCount: UInt64 = 0
+    /// 1 while the process belongs to a session. The host clears it while all threads are stopped.
+    nonisolated(unsafe) static var recording: UInt32 = 0
     nonisolated(unsafe) static var blocks: UInt64 = 0
     nonisolated(unsafe) static var mappedBlockCount: UInt32 = 0
     nonisolated(unsafe) static var process: UInt32 = 0
@@ -12,7 +16,10 @@ enum AgentState {
     /// Calls deeper than this are not recorded; 0 for no limit.
     nonisolated(unsafe) static var depthLimit: UInt64 = 0
     nonisolated(unsafe) static var socket: Int64 = -1
-    nonisolated(unsafe) static var socketInode: UInt64 = 0
+    /// The helper thread's own connection; -1 while there is none.
+    nonisolated(unsafe) static var helperSocket: Int64 = -1
+    /// The plan that the helper runs; see `LivePlan`.
+    nonisolated(unsafe) static var livePlan = LivePlan()
     /// 1 once the host was found to be gone and the sites were switched off.
     nonisolated(unsafe) static var isDisarmed: UInt32 = 0
 
@@ -35,11 +42,18 @@ enum AgentState {
     nonisolated(unsafe) static var registerTakesStorage = false
     nonisolated(unsafe) static var getRegister: UInt64 = 0
     nonisolated(unsafe) static var originalUnwinderInit: UInt64 = 0
-    /// Where a hooked `execve` goes on; 0 while it is not hooked.
-    nonisolated(unsafe) static var execResume: UInt64 = 0
+    /// True once libc runs `Forking.begin` in forked children.
+    nonisolated(unsafe) static var hearsOfForks = false
     /// True once the unwinder was told of the arenas there were.
     nonisolated(unsafe) static var isUnwinderReady = false
     nonisolated(unsafe) static var deregisterFrame: UInt64 = 0
+
+    static var isRecording: Bool { nopal_load32(recordingAddress) != 0 }
+    static func setRecording(_ isRecording: Bool) { nopal_store32(recordingAddress, isRecording ? 1 : 0) }
+
+    static var recordingAddress: UInt64 {
+        withUnsafeMutablePointer(to: &recording) { UInt64(UInt(bitPattern: $0)) }
+    }
 
     static func field(_ offset: Int) -> UInt64 { memory &+ UInt64(truncatingIfNeeded: offset) }
 }
@@ -50,7 +64,8 @@ enum Tables {
     static let agentPath: UInt64 = 0
     static let sessionPath: UInt64 = 4096
     static let message: UInt64 = 8192  // two pages
-    static let bundles: UInt64 = 16384
+    static let helperMessage: UInt64 = 16384  // two pages
+    static let bundles: UInt64 = 24576
     static let bundleCapacity: UInt32 = 1024
     static let bundleByteCount: UInt64 = 192
     static let modules: UInt64 = bundles &+ 1024 &* 192

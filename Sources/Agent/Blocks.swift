@@ -7,7 +7,7 @@ import AgentShims
 enum Blocks {
     /// Gives the thread a block with room; false when the event has to be lost.
     static func take(_ thread: ThreadState) -> Bool {
-        while AgentState.memory != 0 {
+        while AgentState.isRecording {
             if nopal_load32(AgentState.field(SessionMemory.HeaderOffset.closed)) != 0 {
                 Disarming.run()
                 return false

@@ -5,53 +5,67 @@ import AgentShims
 /// One thread at a time, signals blocked: before `main`, in a forked child, or under the
 /// loader's lock while a library is opened.
 enum Conversation {
+    /// Why a process says hello; the values stand in the message.
+    enum Origin: UInt64 {
+        case started = 0
+        case forked = 1
+        case attached = 2
+    }
+
     /// Connects and says hello. After a fork nothing comes back; else the session is mapped.
-    static func begin(afterFork: Bool) -> Bool {
-        guard connect(), hello(afterFork: afterFork) else { return false }
-        if afterFork { return true }
-        guard let answer = Message.receive(), answer.kind == .session, answer.descriptor >= 0 else { return false }
+    static func begin(_ origin: Origin) -> Bool {
+        AgentState.socket = connect()
+        guard AgentState.socket >= 0, hello(origin) else { return false }
+        if origin == .forked { return true }
+        let channel = Channel.main
+        guard let answer = channel.receive(), answer.kind == .session, answer.descriptor >= 0 else { return false }
         defer { System.close(answer.descriptor) }
-        return mapMemory(answer.descriptor)
+        return mapMemory(channel, answer.descriptor)
     }
 
-    private static func hello(afterFork: Bool) -> Bool {
-        withUnsafePointer(to: nopal_vectors) { _ in
-            Message.send(
-                .hello, a: AgentMessage.version, b: UInt64(System.processID()), c: UInt64(System.parentID()),
-                d: UInt64(bitPattern: nopal_thread_state_offset()), e: nopal_vectors.enter,
-                f: nopal_vectors.record, g: nopal_vectors.leave,
-                textByteCount: helloText(afterFork: afterFork))
+    private static func hello(_ origin: Origin) -> Bool {
+        Channel.main.send(
+            .hello, a: AgentMessage.version, b: UInt64(System.processID()), c: UInt64(System.parentID()),
+            d: UInt64(bitPattern: nopal_thread_state_offset()), e: nopal_vectors.enter,
+            f: nopal_vectors.record, g: nopal_vectors.leave, textByteCount: helloText(origin))
+    }
+
+    /// The text of `hello`, see `AgentMessage`.
+    private static func helloText(_ origin: Origin) -> UInt64 {
+        var at = Channel.main.textAddress
+        let begin = at
+        func add(_ value: UInt64) {
+            nopal_store64(at, value)
+            at = at &+ 8
         }
+        add(nopal_vectors.personality)
+        add(origin.rawValue)
+        add(TaskCounter.count())
+        for function in 0..<HookedFunctions.count { add(HookedFunctions.code(function)) }
+        add(ModuleList.breakAddress)
+        add(AgentState.recordingAddress)
+        return at &- begin
     }
 
-    /// The text of `hello`: the personality's address, 1 after a fork, the number of tasks.
-    private static func helloText(afterFork: Bool) -> UInt64 {
-        nopal_store64(Message.textAddress, nopal_vectors.personality)
-        nopal_store64(Message.textAddress &+ 8, afterFork ? 1 : 0)
-        nopal_store64(Message.textAddress &+ 16, TaskCounter.count())
-        return 24
-    }
-
-    /// Descriptors below 1000 belong to the program.
-    private static func connect() -> Bool {
+    /// Connects to the session's socket; negative when that can't be had. Descriptors below 1000
+    /// belong to the program.
+    static func connect() -> Int64 {
         let unix: Int64 = 1
         let sequencedPackets: Int64 = 5
         let closeOnExec: Int64 = 0o2000000
         let low = System.call(41, unix, sequencedPackets | closeOnExec, 0)
-        if low < 0 { return false }
-        AgentState.socket = raise(low)
+        if low < 0 { return low }
+        let socket = raise(low)
         var address = InlineArray<110, UInt8>(repeating: 0)
         let connected = withUnsafeMutablePointer(to: &address) { address -> Int64 in
             let at = UInt64(UInt(bitPattern: address))
             nopal_store8(at, 1)
             let count = CString.copy(Tables.address(Tables.sessionPath), to: at &+ 2, limit: 107)
-            return System.call(42, AgentState.socket, Int64(bitPattern: at), Int64(count) &+ 3)
+            return System.call(42, socket, Int64(bitPattern: at), Int64(count) &+ 3)
         }
-        if connected < 0 {
-            System.close(AgentState.socket)
-            AgentState.socket = -1
-        }
-        return connected >= 0
+        if connected >= 0 { return socket }
+        System.close(socket)
+        return connected
     }
 
     /// Moves a descriptor to 1000 or above, also where the soft limit is lower than that; where the
@@ -74,22 +88,24 @@ enum Conversation {
         return low
     }
 
-    private static func mapMemory(_ descriptor: Int64) -> Bool {
+    private static func mapMemory(_ channel: Channel, _ descriptor: Int64) -> Bool {
         let readWrite = System.protectRead | System.protectWrite
-        AgentState.hostProcess = UInt32(truncatingIfNeeded: Message.field(1))
-        AgentState.depthLimit = Message.field(2)
+        AgentState.hostProcess = UInt32(truncatingIfNeeded: channel.field(1))
+        AgentState.depthLimit = channel.field(2)
         // A limit on address space may not leave room for all of it.
-        var count = Message.field(0)
+        var count = channel.field(0)
         while count >= 8 {
             let byteCount = UInt64(SessionMemory.byteCount(blockCount: Int(count)))
             let at = System.map(descriptor, byteCount: byteCount, protection: readWrite, shared: true)
             if at != 0 {
                 AgentState.mappedBlockCount = UInt32(truncatingIfNeeded: count)
                 // Descriptors and blocks lie where the host's count of blocks puts them.
-                AgentState.blocks = at &+ UInt64(SessionMemory.blocksOffset(blockCount: Int(Message.field(0))))
+                AgentState.blocks = at &+ UInt64(SessionMemory.blocksOffset(blockCount: Int(channel.field(0))))
                 let reach = (byteCount &- (AgentState.blocks &- at)) / UInt64(SessionMemory.blockByteCount)
                 if reach < count { AgentState.mappedBlockCount = UInt32(truncatingIfNeeded: reach) }
                 AgentState.memory = at
+                AgentState.memoryByteCount = byteCount
+                AgentState.setRecording(true)
                 return true
             }
             count = count / 2
@@ -99,21 +115,29 @@ enum Conversation {
 
     /// Tells the host which modules are new or gone, and arms what it answers.
     static func tellModules() {
-        guard ModuleList.tellChanges(), Message.send(.modules) else { return }
+        guard ModuleList.tellChanges(Channel.main) else { return }
+        armWhatIsAnswered()
+    }
+
+    /// Ends the list of modules and takes the answer: bundles, then `armed`. Anything else ends it too.
+    static func armWhatIsAnswered() {
+        let channel = Channel.main
+        guard channel.send(.modules) else { return }
         var armed: UInt64 = 0
         var refused: UInt64 = 0
-        while let answer = Message.receive() {
+        while let answer = channel.receive() {
             if answer.kind == .arm {
-                let counts = PlanExecutor.arm(answer.descriptor)
+                let counts = PlanExecutor.arm(channel, answer.descriptor)
                 armed = armed &+ counts.done
                 refused = refused &+ counts.refused
                 System.close(answer.descriptor)
             } else {
-                if answer.kind == .armed { Hooks.install() }
+                if answer.descriptor >= 0 { System.close(answer.descriptor) }
+                if answer.kind == .armed { Hooks.install(channel, textByteCount: answer.textByteCount) }
                 break
             }
         }
-        _ = Message.send(.done, a: armed, b: refused)
+        channel.send(.done, a: armed, b: refused)
     }
 }
 

@@ -8,7 +8,7 @@ import AgentShims
 ///   followed (static, setuid, foreign), so that it does not see what it has no use for.
 @c(nopal_prepare_exec)
 public func prepareExec(path: UInt64, environment: UInt64) -> UInt64 {
-    guard AgentState.memory != 0, AgentState.isDisarmed == 0, let thread = nopal_thread_state() else {
+    guard AgentState.isRecording, AgentState.isDisarmed == 0, let thread = nopal_thread_state() else {
         return environment
     }
     guard ExecTarget.canBeFollowed(path, depth: 0) else { return environment }

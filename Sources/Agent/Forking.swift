@@ -21,7 +21,7 @@ enum Forking {
 
     /// Makes the process a session's process of its own. Runs on its only thread.
     static func begin() {
-        guard AgentState.memory != 0, let thread = nopal_thread_state() else { return }
+        guard AgentState.isRecording, let thread = nopal_thread_state() else { return }
         if AgentState.forkMarker != 0 { nopal_store32(AgentState.forkMarker, 1) }
         AgentState.process = System.processID()
         thread.abandonAfterFork()
@@ -29,7 +29,17 @@ enum Forking {
         defer { System.restoreSignals(mask) }
         System.close(AgentState.socket)
         AgentState.socket = -1
-        if !Conversation.begin(afterFork: true) { Disarming.run() }
+        if AgentState.helperSocket >= 0 { System.close(AgentState.helperSocket) }
+        AgentState.helperSocket = -1
+        LiveExecutor.finishInForkedChild()
+        if !Conversation.begin(.forked) { Disarming.run() }
+    }
+
+    /// Asks libc, once, to be told in forked children.
+    static func listen() {
+        if AgentState.hearsOfForks { return }
+        AgentState.hearsOfForks = true
+        nopal_register_fork_child { Forking.begin() }
     }
 }
 
@@ -63,6 +73,6 @@ public func prepareFork(function: UInt64, first: UInt64, second: UInt64, third: 
         }
     default: break
     }
-    guard AgentState.memory != 0, let thread = nopal_thread_state() else { return }
+    guard AgentState.isRecording, let thread = nopal_thread_state() else { return }
     Blocks.giveBack(thread)
 }

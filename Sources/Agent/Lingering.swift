@@ -22,7 +22,7 @@ enum Lingering {
         let end = block &+ UInt64(SessionMemory.blockByteCount)
         while at < end {
             let kind = nopal_load32(at &+ 4) >> EventWord.payloadBits
-            if kind != 0 && kind != EventKind.clock.rawValue { count = count &+ 1 }
+            if kind != 0 && kind < EventKind.clock.rawValue { count = count &+ 1 }
             at = at &+ 8
         }
         return count

@@ -26,8 +26,8 @@ enum ModuleList {
 
     /// Sends `moduleGone` and `module` for every difference to what was sent before; false when
     /// there is none, or the host is gone.
-    static func tellChanges() -> Bool {
-        let gone = tellGone()
+    static func tellChanges(_ channel: Channel) -> Bool {
+        let gone = tellGone(channel)
         var added = false
         var map = head
         while map != 0 {
@@ -37,8 +37,8 @@ enum ModuleList {
                 nopal_store64(known(AgentState.moduleCount), dynamic)
                 nopal_store64(known(AgentState.moduleCount) &+ 8, bias)
                 AgentState.moduleCount = AgentState.moduleCount &+ 1
-                let text = Message.setText(nopal_load64(map &+ 8))
-                if !Message.send(.module, a: bias, b: dynamic, textByteCount: text) { return false }
+                let text = channel.setText(nopal_load64(map &+ 8))
+                if !channel.send(.module, a: bias, b: dynamic, textByteCount: text) { return false }
                 added = true
             }
             map = nopal_load64(map &+ 24)
@@ -46,7 +46,7 @@ enum ModuleList {
         return added || gone
     }
 
-    private static func tellGone() -> Bool {
+    private static func tellGone(_ channel: Channel) -> Bool {
         var index: UInt32 = 0
         var gone = false
         while index < AgentState.moduleCount {
@@ -57,10 +57,10 @@ enum ModuleList {
             }
             let bias = nopal_load64(known(index) &+ 8)
             forget(index)
-            for bundle in 0..<AgentState.bundleCount where BundleEntry(bundle).bias == bias {
+            for bundle in 0..<BundleEntry.count where BundleEntry(bundle).bias == bias {
                 BundleEntry(bundle).setGone()
             }
-            _ = Message.send(.moduleGone, a: bias)
+            channel.send(.moduleGone, a: bias)
             gone = true
         }
         return gone

@@ -6,19 +6,22 @@ enum PlanExecutor {
     ///
     /// Returns how many sites were armed, and how many were not because other bytes than the
     /// expected ones stood there.
-    static func arm(_ descriptor: Int64) -> (done: UInt64, refused: UInt64) {
-        let address = Message.field(0)
-        let arenaByteCount = Message.field(1)
-        let unwindOffset = Message.field(2)
-        let stepCount = Message.field(3)
-        let siteCount = Message.field(4)
-        let text = (low: Message.field(5), high: Message.field(6))
-        let bias = nopal_load64(Message.textAddress)
-        guard descriptor >= 0, let entry = BundleEntry.vacant() else { return (0, siteCount) }
+    static func arm(_ channel: Channel, _ descriptor: Int64) -> (done: UInt64, refused: UInt64) {
+        let address = channel.field(0)
+        let arenaByteCount = channel.field(1)
+        let unwindOffset = channel.field(2)
+        let stepCount = channel.field(3)
+        let siteCount = channel.field(4)
+        let text = (low: channel.field(5), high: channel.field(6))
+        let bias = nopal_load64(channel.textAddress)
+        guard isWellFormed(channel, descriptor), let entry = BundleEntry.take() else { return (0, siteCount) }
         let arena = System.map(
             descriptor, byteCount: arenaByteCount, protection: System.protectRead | System.protectExecute,
             shared: true, address: address)
-        if arena == 0 { return (0, siteCount) }
+        if arena == 0 {
+            entry.giveUp()
+            return (0, siteCount)
+        }
         let stepsByteCount = stepCount &* UInt64(Bundle.stepByteCount)
         let planByteCount = stepsByteCount &+ siteCount &* UInt64(Bundle.siteByteCount)
         let plan = System.map(
@@ -26,17 +29,30 @@ enum PlanExecutor {
             offset: arenaByteCount)
         if plan == 0 {
             System.unmap(arena, arenaByteCount)
+            entry.giveUp()
             return (0, siteCount)
         }
         entry.set(
             start: arena, end: arena &+ arenaByteCount, sites: plan &+ stepsByteCount, siteCount: siteCount,
             unwindTable: arena &+ unwindOffset, bias: bias, plan: plan, planByteCount: planByteCount)
-        if entry.index == AgentState.bundleCount { AgentState.bundleCount = AgentState.bundleCount &+ 1 }
         nopal_jit_register(
             entry.index, arena &+ nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageOffset)),
             nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageByteCount)))
         let refused = run(plan, stepCount, text)
         return (siteCount &- refused, refused)
+    }
+
+    /// Whether the message describes what its file can hold: every later access stays inside.
+    private static func isWellFormed(_ channel: Channel, _ descriptor: Int64) -> Bool {
+        let address = channel.field(0)
+        let arenaByteCount = channel.field(1)
+        let limit: UInt64 = 1 << 40
+        guard descriptor >= 0, address % 4096 == 0, arenaByteCount % 4096 == 0, arenaByteCount > 0,
+            arenaByteCount < limit, channel.field(2) < arenaByteCount, channel.field(3) < limit,
+            channel.field(4) < limit
+        else { return false }
+        let plan = channel.field(3) &* UInt64(Bundle.stepByteCount) &+ channel.field(4) &* UInt64(Bundle.siteByteCount)
+        return System.fileByteCount(descriptor) >= arenaByteCount &+ plan
     }
 
     /// Runs every step in order; returns how many sites were refused.
@@ -69,36 +85,5 @@ enum PlanExecutor {
         if nopal_load_bytes(address, width) != nopal_load64(step &+ 24) { return false }
         nopal_store_bytes(address, nopal_load64(step &+ 16), width)
         return true
-    }
-}
-
-/// Switches every site off, when the host is gone: one byte each, the single store protocol.
-enum Disarming {
-    static func run() {
-        let first = withUnsafeMutablePointer(to: &AgentState.isDisarmed) {
-            nopal_exchange32(UInt64(UInt(bitPattern: $0)), 1)
-        }
-        if first != 0 { return }
-        let mask = System.blockSignals()
-        defer { System.restoreSignals(mask) }
-        let readWrite: Int64 = 2
-        let path: StaticString = "/proc/self/mem"
-        let memory = System.open(UInt64(UInt(bitPattern: path.utf8Start)), flags: readWrite)
-        if memory < 0 { return }
-        for index in 0..<AgentState.bundleCount where !BundleEntry(index).isGone {
-            switchOff(memory, BundleEntry(index))
-        }
-        System.close(memory)
-    }
-
-    private static func switchOff(_ memory: Int64, _ bundle: BundleEntry) {
-        var off: UInt8 = 0xa9
-        for index in 0..<bundle.siteCount {
-            let site = nopal_load64(bundle.sites &+ index &* UInt64(Bundle.siteByteCount))
-            if site & Bundle.siteOnBit == 0 { continue }
-            _ = withUnsafePointer(to: &off) {
-                System.writeAt(memory, UInt64(UInt(bitPattern: $0)), 1, offset: site & ~Bundle.siteOnBit)
-            }
-        }
     }
 }

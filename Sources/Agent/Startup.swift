@@ -15,9 +15,9 @@ public func start(environment: UInt64) {
     AgentState.process = System.processID()
     let mask = System.blockSignals()
     defer { System.restoreSignals(mask) }
-    guard Conversation.begin(afterFork: false) else { return }
+    guard Conversation.begin(.started) else { return }
     Conversation.tellModules()
-    nopal_register_fork_child { Forking.begin() }
+    Forking.listen()
 }
 
 /// The kernel keeps at least 128 MiB below the top of the main stack free of other mappings.

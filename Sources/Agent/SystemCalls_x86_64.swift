@@ -135,6 +135,17 @@ enum System {
         call(18, descriptor, Int64(bitPattern: from), Int64(bitPattern: byteCount), Int64(bitPattern: offset))
     }
 
+    /// The size of an open file; 0 when it can't be told.
+    static func fileByteCount(_ descriptor: Int64) -> UInt64 {
+        var status = InlineArray<18, UInt64>(repeating: 0)
+        let done = withUnsafeMutablePointer(to: &status) { call(5, descriptor, address($0)) }
+        return done < 0 ? 0 : status[6]
+    }
+
+    /// Registers this process for, or does, a core sync of its threads; negative errno where the kernel has none.
+    static func registerCoreSync() -> Int64 { call(324, 64, 0) }
+    static func syncCores() -> Int64 { call(324, 32, 0) }
+
     static func close(_ descriptor: Int64) { _ = call(3, descriptor) }
 
     static func address<T>(_ pointer: UnsafePointer<T>) -> Int64 { Int64(Int(bitPattern: pointer)) }

@@ -5,10 +5,9 @@ enum Unwinding {
     /// Registers every arena that is not registered yet.
     static func registerArenas() {
         guard AgentState.registerFrame != 0 else { return }
-        for index in 0..<AgentState.bundleCount {
+        for index in 0..<BundleEntry.count {
             let entry = BundleEntry(index)
-            if entry.isRegistered || entry.isGone { continue }
-            entry.setRegistered()
+            if entry.start == 0 || entry.isRegistered || !entry.setRegistered() { continue }
             register(entry)
         }
         AgentState.isUnwinderReady = true

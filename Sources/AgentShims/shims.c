@@ -7,6 +7,13 @@ _Static_assert(offsetof(struct nopal_thread, limit) == 8, "ThreadStateLayout.lim
 _Static_assert(offsetof(struct nopal_thread, epoch) == 16, "ThreadStateLayout.epoch");
 _Static_assert(offsetof(struct nopal_thread, shadow_top) == 24, "ThreadStateLayout.shadowTop");
 _Static_assert(offsetof(struct nopal_thread, depth_limit) == 32, "ThreadStateLayout.depthLimit");
+_Static_assert(offsetof(struct nopal_thread, shadow_base) == 40, "ThreadStateLayout.Field.shadowBase");
+_Static_assert(offsetof(struct nopal_thread, block) == 56, "ThreadStateLayout.Field.block");
+_Static_assert(offsetof(struct nopal_thread, serial) == 72, "ThreadStateLayout.Field.block");
+_Static_assert(offsetof(struct nopal_thread, lost) == 80, "ThreadStateLayout.Field.lost");
+_Static_assert(offsetof(struct nopal_thread, lingering) == 120, "ThreadStateLayout.Field.lingering");
+_Static_assert(offsetof(struct nopal_thread, failed_generation) == 152, "ThreadStateLayout.Field.failedGeneration");
+_Static_assert(sizeof(struct nopal_thread) == 160, "ThreadStateLayout.Field.byteCount");
 _Static_assert(offsetof(struct nopal_entry, return_address) == 0, "ShadowEntry.returnAddress");
 _Static_assert(offsetof(struct nopal_entry, saved) == 8, "ShadowEntry.saved");
 _Static_assert(offsetof(struct nopal_entry, negated_slot) == 16, "ShadowEntry.negatedSlot");
@@ -47,6 +54,9 @@ uint64_t nopal_fork_hook(uint32_t function) {
     void (*hooks[])(void) = {nopal_fork_hook_fork, nopal_fork_hook_clone, nopal_fork_hook_syscall};
     return (uint64_t)hooks[function];
 }
+
+void nopal_restorer(void) __attribute__((visibility("hidden")));
+uint64_t nopal_restorer_address(void) { return (uint64_t)nopal_restorer; }
 
 struct r_debug;
 extern struct r_debug _r_debug __attribute__((weak));

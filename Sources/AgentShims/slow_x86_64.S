@@ -183,6 +183,14 @@ nopal_fork_hook_\name:
         jmpq    *nopal_fork_resume+16(%rip)
         .cfi_endproc
 
+// Unwinders and debuggers know a signal's frame by just these instructions.
+        .globl  nopal_restorer
+        .hidden nopal_restorer
+        .type   nopal_restorer, @function
+nopal_restorer:
+        movq    $15, %rax
+        syscall
+
         .bss
         .balign 8
         .globl  nopal_fork_resume

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -54,6 +55,39 @@ ssize_t nopal_send_packet(int socket, const void *bytes, size_t count, int descr
     return sent < 0 ? -errno : sent;
 }
 
+ssize_t nopal_receive_packet(int socket, void *bytes, size_t count, int *descriptor) {
+    struct iovec vector = {bytes, count};
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+    *descriptor = -1;
+    ssize_t got;
+    do got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    struct cmsghdr *head = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) memcpy(descriptor, CMSG_DATA(head), sizeof(int));
+    return got < 0 ? -errno : got;
+}
+
+int nopal_connect(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    int connection = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (connection < 0) return -errno;
+    // Whoever listens may hang: nobody waits for it for ever.
+    struct timeval limit = {.tv_sec = 60};
+    setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (connect(connection, (struct sockaddr *)&address, sizeof address) == 0) return connection;
+    int failure = -errno;
+    close(connection);
+    return failure;
+}
+
 int64_t nopal_peer_user(int socket) {
     struct ucred peer;
     socklen_t size = sizeof peer;
@@ -98,6 +132,11 @@ pid_t nopal_spawn(const char *path, char *const arguments[], char *const environ
     close(report[0]);
     if (process > 0 && count == sizeof failure) waitpid(process, NULL, 0);
     return failure ? -failure : process;
+}
+
+int nopal_has_core_sync(void) {
+    long offered = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+    return offered > 0 && (offered & MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE) != 0;
 }
 
 uint64_t nopal_clock_nanos(int clock) {

@@ -10,6 +10,11 @@ public enum ControlError: Error, Equatable, Sendable, CustomStringConvertible {
     case badMessage(String)
     /// No room for an arena within a branch's reach of a module.
     case noArena(module: String, byteCount: Int)
+    /// Functions could be traced, but the options chose none.
+    case nothingSelected(process: Int32)
+    /// What the host of a session said.
+    case refused(String)
+    case patternsTooLong
 
     public var description: String {
         switch self {
@@ -23,6 +28,10 @@ public enum ControlError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "is it of another version of nopal?"
         case .noArena(let module, let byteCount):
             "no free \(byteCount) bytes of address space within 2 GiB of \(module); it is not traced"
+        case .nothingSelected(let process):
+            "no function of process \(process) that can be traced matches -F and -N; 'nopal sites --live \(process)' lists them"
+        case .refused(let sentence): sentence
+        case .patternsTooLong: "the patterns have more than 4096 bytes together; use fewer, or shorter ones"
         }
     }
 

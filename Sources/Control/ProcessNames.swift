@@ -15,6 +15,11 @@ enum ProcessNames {
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// The arguments of a process, `argv[0]` first.
+    static func commandLine(_ process: Int32) -> [String] {
+        (FileText.read("/proc/\(process)/cmdline") ?? "").split(separator: "\0").map(String.init)
+    }
+
     private static func firstLine(_ path: String) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }

@@ -32,6 +32,8 @@ struct X86Encoder {
             immediate(distance)
         case .jumpMemory(let memory): operation([0xff], field: 4, memory, wide: false)
         case .call(let distance): bytes.append(0xe8); immediate(distance)
+        case .callMemory(let memory): operation([0xff], field: 2, memory, wide: false)
+        case .systemCall: bytes += [0x0f, 0x05]
         case .ret: bytes.append(0xc3)
         case .breakpoint: bytes.append(0xcc)
         case .readTimeStampCounter: bytes += [0x0f, 0x31]

@@ -68,6 +68,8 @@ public enum X86Instruction: Equatable, Hashable, Sendable {
     case jumpIf(X86Condition, Int32)
     case jumpMemory(X86Memory)
     case call(Int32)
+    case callMemory(X86Memory)
+    case systemCall
     case ret
     case breakpoint
     /// A NOP of 1 to 9 bytes in the form that Intel recommends.

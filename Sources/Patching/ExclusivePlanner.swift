@@ -21,11 +21,26 @@ public struct SiteAssignment: Sendable {
 public enum PlanError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A stub lies farther from its site than a branch reaches; bytes.
     case outOfRange(site: UInt64, distance: Int64)
+    /// Two windows share bytes.
+    case overlap(UInt64, UInt64)
+    /// Other bytes than those of the form that the site is said to have, or memory that was not read.
+    case unexpected(UInt64)
+    /// No single store covers what has to change.
+    case straddles(UInt64)
+    /// A plan that no executor may run.
+    case invalid(String)
 
     public var description: String {
         switch self {
         case .outOfRange(let site, let distance):
             "the stub of the site at 0x\(String(site, radix: 16)) lies \(distance) bytes away, but a branch reaches 2 GiB"
+        case .overlap(let a, let b):
+            "the sites at 0x\(String(a, radix: 16)) and 0x\(String(b, radix: 16)) share bytes"
+        case .unexpected(let site):
+            "other bytes than expected stand at the site at 0x\(String(site, radix: 16))"
+        case .straddles(let site):
+            "no single store covers what changes at the site at 0x\(String(site, radix: 16))"
+        case .invalid(let what): "not a plan: \(what)"
         }
     }
 }
@@ -59,7 +74,7 @@ public enum ExclusivePlanner {
         steps.reserveCapacity(assignments.count * 2 + 2)
         for assignment in assignments { try append(assignment, to: &steps) }
         steps.append(.close)
-        return Plan(steps: steps, patchProtocol: .exclusive)
+        return Plan(steps: steps, patchProtocol: .exclusive, siteCount: assignments.count)
     }
 
     private static func append(_ assignment: SiteAssignment, to steps: inout [PlanStep]) throws(PlanError) {

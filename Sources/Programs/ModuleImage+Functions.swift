@@ -23,3 +23,13 @@ extension ModuleImage {
             : "no site: assembly, or compiled without the flags of the rest"
     }
 }
+
+extension ModuleImage {
+    /// The file's bytes of some code; nil where the file has fewer.
+    ///
+    /// - Parameter address: link-time.
+    public func code(at address: UInt64, count: Int) -> [UInt8]? {
+        guard let code = elf.loaded(at: address, upTo: count), code.count == count else { return nil }
+        return code.array(0, count: count)
+    }
+}

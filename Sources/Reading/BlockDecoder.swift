@@ -73,7 +73,7 @@ final class BlockDecoder {
             guard kind &- 1 < EventKind.clock.rawValue &- 1 else {
                 if kind == EventKind.clock.rawValue {
                     epoch = UInt64(word.payload) &<< 32
-                } else if word.raw != 0 {
+                } else if word.raw != 0 && kind != EventKind.void.rawValue {
                     unknownCount &+= 1
                 }
                 continue

@@ -122,10 +122,18 @@ struct ChunkIndex {
         }
     }
 
+    /// A later record of a module names functions that were enabled since, and counts all.
+    private mutating func keep(_ module: ModuleRecord) {
+        guard let known = modules.firstIndex(where: { $0.index == module.index }) else { return modules.append(module) }
+        var merged = module
+        merged.functions = modules[known].functions + module.functions
+        modules[known] = merged
+    }
+
     private mutating func keep(_ type: ChunkType, _ payload: ArraySlice<UInt8>) throws(FormatError) {
         switch type {
         case .session: session = try SessionRecord(payload: payload)
-        case .module: modules.append(try ModuleRecord(payload: payload))
+        case .module: keep(try ModuleRecord(payload: payload))
         case .process: processes.append(try ProcessRecord(payload: payload))
         case .load: loads.append(try LoadRecord(payload: payload))
         case .thread: threads.append(try ThreadRecord(payload: payload))

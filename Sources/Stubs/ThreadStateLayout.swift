@@ -12,13 +12,29 @@ public struct ThreadStateLayout: Equatable, Sendable {
     var epoch: Int32 { base + 16 }
     var shadowTop: Int32 { base + 24 }
     var depthLimit: Int32 { base + 32 }
+
+    /// Offsets from the state's start, of what the host reads and resets in stopped threads.
+    public enum Field {
+        public static let byteCount = 160
+        public static let cursor = 0
+        public static let limit = 8
+        public static let shadowTop = 24
+        public static let depthLimit = 32
+        public static let shadowBase = 40
+        /// Block, its index, sequence, serial: 20 bytes.
+        public static let block = 56
+        public static let lost = 80
+        /// 16 bytes.
+        public static let lingering = 120
+        public static let failedGeneration = 152
+    }
 }
 
 /// Where the fields of a shadow stack's entry lie (`struct nopal_entry`), bytes.
-enum ShadowEntry {
+public enum ShadowEntry {
     static let returnAddress: Int32 = 0
     static let saved: Int32 = 8
-    static let negatedSlot: Int32 = 16
-    static let exitWord: Int32 = 24
-    static let byteCount: Int8 = 32
+    public static let negatedSlot: Int32 = 16
+    public static let exitWord: Int32 = 24
+    public static let byteCount: Int8 = 32
 }

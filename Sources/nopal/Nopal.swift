@@ -14,11 +14,17 @@ struct Nopal: ParsableCommand {
               nopal replay | less
               nopal report
 
+            Or attach to one that runs, and switch functions on and off:
+
+              nopal attach PID --off &
+              nopal enable PID 'parse_*'
+
             Every command takes --help. A command without FILE reads nopal.trace.
             """,
         version: nopalVersion,
         subcommands: [
-            RecordCommand.self, ReplayCommand.self, ReportCommand.self, GraphCommand.self, InfoCommand.self,
+            RecordCommand.self, AttachCommand.self, EnableCommand.self, DisableCommand.self, StatusCommand.self,
+            DetachCommand.self, ReplayCommand.self, ReportCommand.self, GraphCommand.self, InfoCommand.self,
             ExportCommand.self, SitesCommand.self, CflagsCommand.self,
         ])
 }

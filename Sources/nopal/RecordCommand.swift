@@ -93,10 +93,10 @@ struct RecordCommand: ParsableCommand {
 
     func run() throws {
         let program = try findProgram()
-        let session: RecordSession
-        let outcome: RecordOutcome
+        let session: Session
+        let outcome: SessionOutcome
         do {
-            session = try RecordSession(options(program))
+            session = try Session(options(program))
             outcome = try session.run()
         } catch {
             throw Failure.say("\(error)", status: Failure.own)
@@ -104,7 +104,7 @@ struct RecordCommand: ParsableCommand {
         withExtendedLifetime(session) { finish(outcome, program) }
     }
 
-    private func finish(_ outcome: RecordOutcome, _ program: TraceableProgram) -> Never {
+    private func finish(_ outcome: SessionOutcome, _ program: TraceableProgram) -> Never {
         for note in outcome.notes { Failure.remark(note) }
         if !outcome.wasTraced {
             Failure.remark("no agent answered from \(program.path): nothing was traced")
@@ -113,7 +113,7 @@ struct RecordCommand: ParsableCommand {
             Failure.remark(
                 "\(outcome.lostEvents) events are lost; --buffer gives more room, --when-full wait loses none")
         }
-        let status = programStatus(outcome.waitStatus)
+        let status = programStatus(outcome.waitStatus ?? 0)
         // At once: everything is written, and taking modules apart is no use to anybody.
         _exit(status == 0 && (outcome.isIncomplete || !outcome.wasTraced) ? Failure.own : status)
     }
@@ -134,14 +134,13 @@ struct RecordCommand: ParsableCommand {
         }
     }
 
-    private func options(_ program: TraceableProgram) throws -> RecordOptions {
-        let filter = FunctionFilter(only: only, never: never)
-        let texts =
-            only.flatMap { ["-F", $0] } + never.flatMap { ["-N", $0] } + (depth.map { ["-D", "\($0)"] } ?? [])
-        return RecordOptions(
-            executable: program.path, arguments: command, outputPath: output,
-            selection: Selection(filter: filter, recordsExits: !noExits, depthLimit: depth), filterTexts: texts,
-            bufferByteCount: buffer.byteCount, whenFull: whenFull, agentPath: try AgentLocation.find())
+    private func options(_ program: TraceableProgram) throws -> SessionOptions {
+        SessionOptions(
+            subject: .program(executable: program.path, arguments: command), outputPath: output,
+            selection: Selection(
+                filter: FunctionFilter(only: only, never: never), recordsExits: !noExits, depthLimit: depth),
+            filterTexts: filterTexts(only: only, never: never, depth: depth), bufferByteCount: buffer.byteCount,
+            whenFull: whenFull, agentPath: try AgentLocation.find())
     }
 
     private func programStatus(_ waitStatus: Int32) -> Int32 {

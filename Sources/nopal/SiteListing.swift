@@ -1,3 +1,4 @@
+import Control
 import Demangling
 import Programs
 
@@ -18,9 +19,23 @@ struct SiteListing: Encodable {
     var notTraceable: Int
     var shapes: [Tally]
     var reasons: [Tally]
+    /// With --live.
+    var states: [Tally]?
     var sites: [SiteRow]
 
     init(image: ModuleImage, sites: [FunctionSite], withLines: Bool) {
+        let lines = withLines ? SourceLines(of: image) : nil
+        self.init(image: image, rows: sites.map { SiteRow($0, source: lines?.line(at: $0.function.address)) })
+    }
+
+    /// The sites of a module that a process has mapped.
+    init(image: ModuleImage, states: [LiveSites.State], withLines: Bool) {
+        let lines = withLines ? SourceLines(of: image) : nil
+        self.init(image: image, rows: states.map { SiteRow($0, source: lines?.line(at: $0.site.function.address)) })
+        self.states = Self.tallies(self.sites.compactMap(\.state))
+    }
+
+    private init(image: ModuleImage, rows: [SiteRow]) {
         path = image.path
         buildID = image.buildID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         hasFunctionNames = image.hasFunctionNames
@@ -28,8 +43,7 @@ struct SiteListing: Encodable {
         case .executable(let isPIE): kind = isPIE ? "position-independent executable" : "executable"
         case .sharedLibrary: kind = "shared library"
         }
-        let lines = withLines ? SourceLines(of: image) : nil
-        self.sites = sites.map { SiteRow($0, source: lines?.line(at: $0.function.address)) }
+        sites = rows
         functions = sites.count
         traceable = sites.count(where: \.isTraceable)
         entriesOnly = self.sites.count { $0.exits == false }
@@ -53,7 +67,7 @@ struct SiteListing: Encodable {
     /// The sites in columns, each as wide as its widest text up to a limit.
     var table: String {
         let limits = [18, 44, 24, 36, 24, 9, .max]
-        let rows = [SiteRow.titles] + sites.map(\.columns)
+        let rows = [states == nil ? SiteRow.titles : SiteRow.liveTitles] + sites.map(\.columns)
         let widths = limits.indices.map { column in
             min(limits[column], rows.lazy.map { $0[column].count }.max() ?? 0)
         }
@@ -69,6 +83,7 @@ struct SiteListing: Encodable {
         var text = "\(path): \(kind), \(traceable) of \(functions) functions traceable"
         if entriesOnly > 0 { text += ", \(entriesOnly) of them entries only" }
         text += hasFunctionNames ? "\n" : "; stripped: named by address\n"
+        for tally in states ?? [] { text += "  \(tally.count)  \(tally.what)\n" }
         for tally in shapes { text += "  \(tally.count)  \(tally.what)\n" }
         for tally in reasons { text += "  \(tally.count)  not traceable: \(tally.what)\n" }
         return text

@@ -1,3 +1,4 @@
+import Control
 import Demangling
 import Patching
 import Programs
@@ -18,10 +19,22 @@ struct SiteRow: Encodable {
     var armedOn: String?
     var straddles: String?
     var protocolAtStart: String?
+    /// How it is armed in a process whose threads run, and how it is switched then.
     var protocolLive: String?
+    var protocolToggle: String?
     var exits: Bool?
     var remark: String?
     var reason: String?
+    /// With --live: on, off, original, or foreign.
+    var state: String?
+    /// With --live: where the site stands in memory.
+    var runtimeAddress: String?
+
+    init(_ state: LiveSites.State, source: SourceLine?) {
+        self.init(state.site, source: source)
+        self.state = state.form?.rawValue ?? "foreign"
+        runtimeAddress = "0x" + String(state.address, radix: 16)
+    }
 
     init(_ site: FunctionSite, source: SourceLine?) {
         address = "0x" + String(site.address, radix: 16)
@@ -41,7 +54,8 @@ struct SiteRow: Encodable {
             armedOn = "e9 rel32" + place.tailText
             straddles = place.straddling.rawValue
             protocolAtStart = "exclusive"
-            protocolLive = "single store"
+            protocolLive = place.liveArming
+            protocolToggle = "single store"
             self.exits = exits
             self.remark = remark
         }
@@ -58,10 +72,14 @@ struct SiteRow: Encodable {
             return [address, function, sourceText, "-", "-", "-", "not traceable: \(reason ?? "")"]
         }
         let note = remark.map { "; \($0)" } ?? ""
-        return [address, function, sourceText, shape, armedOff, straddles, "exclusive, then single store\(note)"]
+        return [
+            runtimeAddress ?? address, function, sourceText, shape, state ?? armedOff, straddles,
+            "exclusive, live \(protocolLive ?? "-"); toggled by single store\(note)",
+        ]
     }
 
     static let titles = ["ADDRESS", "FUNCTION", "SOURCE", "SHAPE", "ARMED (OFF)", "STRADDLES", "PROTOCOL"]
+    static let liveTitles = ["ADDRESS", "FUNCTION", "SOURCE", "SHAPE", "STATE", "STRADDLES", "PROTOCOL"]
 }
 
 extension SiteShape {
@@ -79,6 +97,17 @@ extension SiteShape {
 }
 
 extension Site {
+    /// The cheapest sound protocol that arms it under running threads, as a module's file has it.
+    fileprivate var liveArming: String {
+        // Modules are moved by whole pages, so that the file's addresses tell; what stands around does not matter.
+        let change = SiteChange(site: self, bias: 0, from: .original, to: .off, stub: address)
+        let around = [UInt8](repeating: 0, count: 8)
+        let code = CodeImage(start: address &- 8, bytes: around + original + around)
+        let planner = LivePlanner(environment: PatchEnvironment(vendor: .amd))
+        guard let outcome = try? planner.plan([change], in: code) else { return "-" }
+        return outcome.plans.first?.patchProtocol.rawValue ?? "-"
+    }
+
     /// What stands behind the sled once armed.
     fileprivate var tailText: String {
         if case .mcountCall(let prologue, _) = shape {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 import Demangling
 import Glibc
 import Globs
@@ -13,25 +14,35 @@ struct SitesCommand: ParsableCommand {
             is armed to (off; switching on changes its first byte from a9 to e9), what boundary its five
             bytes cross, and the protocol: before main nobody else runs (exclusive), later one store.
 
+            With --live PID, what stands at each site in the memory of a running process is read: on, off, original
+            (the file's bytes), or foreign (neither). It needs the right to trace the process, and stops nobody.
+
             Functions that were inlined have no entry, and are not listed. With --all, functions without a
             site are.
 
             EXAMPLES
                 nopal sites ./prog
                 nopal sites --summary /usr/lib/x86_64-linux-gnu/libz.so.1
+                nopal sites --live 1234 -F 'parse*'
                 nopal sites -F 'parse*' --json ./prog | jq '.sites[].function'
             """)
 
-    @Argument(help: "A program (found along PATH like in a shell) or a shared library.") var program: String
+    @Argument(help: "A program (found along PATH like in a shell) or a shared library.") var program: String?
+    @Option(help: ArgumentHelp("Show how the sites of a running process stand.", valueName: "pid")) var live: Int32?
     @Flag(help: "Print one object: module, counts, sites.") var json = false
     @Flag(help: "List functions without a site too.") var all = false
     @Flag(help: "Print counts only.") var summary = false
     @Option(name: .customShort("F"), help: "Only functions that match (may be repeated).") var only: [String] = []
     @Option(name: .customShort("N"), help: "No functions that match (may be repeated).") var never: [String] = []
 
+    func validate() throws {
+        guard (program == nil) != (live == nil) else { throw ValidationError("give a program, or --live PID") }
+    }
+
     func run() throws {
+        if let live { return try show(live: live) }
         do {
-            let image = try ModuleImage.read(path: locate())
+            let image = try ModuleImage.read(path: locate(program ?? ""))
             let filter = FunctionFilter(only: only, never: never)
             let chosen = (all ? image.allFunctions() : image.sites).filter {
                 filter.selects(linkageName: $0.function.name, demangle: demangled)
@@ -44,12 +55,35 @@ struct SitesCommand: ParsableCommand {
     }
 
     /// A bare name that is no file here is looked for along PATH.
-    private func locate() throws(ProgramError) -> String {
+    private func locate(_ program: String) throws(ProgramError) -> String {
         if access(program, F_OK) == 0 || program.contains("/") { return program }
         return try executablePath(program)
     }
 
-    private func show(_ listing: SiteListing, _ image: ModuleImage) throws {
+    private func show(live process: Int32) throws {
+        let filter = FunctionFilter(only: only, never: never)
+        var listings: [SiteListing] = []
+        do {
+            let sites = try LiveSites(process: process)
+            for module in try MappedModule.modules(of: process, read: { try? ModuleImage.read(path: $0) })
+            where module.image.sites.contains(where: \.isTraceable) {
+                let states = sites.states(of: module.image, bias: module.bias) {
+                    filter.selects(linkageName: $0.function.name, demangle: demangled)
+                }
+                listings.append(SiteListing(image: module.image, states: states ?? [], withLines: !summary))
+            }
+        } catch {
+            throw Failure.say("\(error)", status: Live.status(of: error))
+        }
+        if listings.isEmpty {
+            throw Failure.say(
+                "nothing of process \(process) was compiled with room for tracing", status: Failure.untraceable)
+        }
+        if json { return try JSONOutput.write(summary ? listings.map(\.withoutSites) : listings) }
+        for listing in listings { try show(listing, nil) }
+    }
+
+    private func show(_ listing: SiteListing, _ image: ModuleImage?) throws {
         if json {
             try JSONOutput.write(summary ? listing.withoutSites : listing)
             return

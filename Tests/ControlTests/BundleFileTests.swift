@@ -60,7 +60,7 @@ import TraceFormat
         var reader = ByteReader(bytes[Int(fields[1])...])
         #expect(try (0..<plan.steps.count).map { _ in try Self.step(&reader) } == plan.steps)
         #expect(
-            try (0..<count).map { _ in try reader.fixed(UInt64.self) } == requests.map { $0.site | Bundle.siteOnBit })
+            try (0..<count).map { _ in try reader.fixed(UInt64.self) } == requests.map(\.site))
         #expect(reader.isAtEnd)
     }
 
@@ -76,9 +76,12 @@ import TraceFormat
         let (kind, width) = (StepKind(rawValue: try reader.fixed(UInt32.self)), Int(try reader.fixed(UInt32.self)))
         let fields = try (0..<3).map { _ in try reader.fixed(UInt64.self) }
         switch try #require(kind) {
-        case .store: return .store(address: fields[0], width: width, value: fields[1], expected: fields[2])
+        case .store, .storeAgain: return .store(address: fields[0], width: width, value: fields[1], expected: fields[2])
         case .open: return .open
         case .close: return .close
+        case .maintainCaches: return .maintainCaches
+        case .syncCores: return .syncCores
+        case .catchBreakpoints: return .catchBreakpoints
         }
     }
 

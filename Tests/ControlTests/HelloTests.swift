@@ -13,9 +13,11 @@ import TraceFormat
         return try TracedProcess(connection: Connection(socket: ends[0]), hello: hello)
     }
 
-    static func hello(version: UInt64 = AgentMessage.version, offset: Int64 = -192, textByteCount: Int = 24) -> Packet {
+    static func hello(
+        version: UInt64 = AgentMessage.version, offset: Int64 = -192, origin: UInt64 = 1, textByteCount: Int = 80
+    ) -> Packet {
         var text = ByteWriter()
-        for value in [UInt64(9), 1, 3] { text.fixed(value) }
+        for value in [UInt64(9), origin, 3, 21, 22, 23, 24, 25, 26, 27] { text.fixed(value) }
         return Packet(
             .hello, [version, 11, 12, UInt64(bitPattern: offset), 4, 5, 6],
             text: Array(text.bytes.prefix(textByteCount)))
@@ -30,7 +32,7 @@ import TraceFormat
         let wrong = [
             Self.hello(version: AgentMessage.version + 1), Self.hello(version: 0), Self.hello(offset: 1 << 40),
             Self.hello(offset: .min), Self.hello(offset: Int64(Int32.max)),
-            Self.hello(textByteCount: 0), Self.hello(textByteCount: 23), Packet(.modules),
+            Self.hello(textByteCount: 0), Self.hello(textByteCount: 79), Self.hello(origin: 3), Packet(.modules),
         ]
         for hello in wrong {
             #expect(throws: ControlError.self) { try process(hello) }

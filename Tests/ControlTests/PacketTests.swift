@@ -7,6 +7,7 @@ import TraceFormat
 @Suite struct PacketTests {
     static let kinds: [AgentMessage.Kind] = [
         .hello, .module, .modules, .moduleGone, .done, .complaint, .session, .refuse, .arm, .armed,
+        .helper, .mapped, .ran, .released, .detached, .run, .release, .detach, .dismiss, .request, .reply,
     ]
 
     @Test(arguments: kinds) func roundTrip(kind: AgentMessage.Kind) throws {

@@ -22,6 +22,8 @@ import Testing
             (.testAccumulator(0x1234_5678), "a9 78 56 34 12"), (.readTimeStampCounter, "0f 31"),
             (.jump(-5), "e9 fb ff ff ff"), (.jumpIf(.aboveOrEqual, 0x7fff_ffff), "0f 83 ff ff ff 7f"),
             (.jumpMemory(.rip(0)), "ff 25 00 00 00 00"), (.call(0), "e8 00 00 00 00"), (.ret, "c3"),
+            (.callMemory(.rip(0)), "ff 15 00 00 00 00"), (.callMemory(.base(.rbx, 8)), "ff 53 08"),
+            (.systemCall, "0f 05"),
             (.breakpoint, "cc"),
             (.nop(byteCount: 5), "0f 1f 44 00 00"),
         ] as [(X86Instruction, String)])
@@ -88,7 +90,7 @@ import Testing
         + numbers.map { .fs($0) } + numbers.map { .rip($0) }
 
     static let all: [X86Instruction] = {
-        var all: [X86Instruction] = [.readTimeStampCounter, .ret, .breakpoint]
+        var all: [X86Instruction] = [.readTimeStampCounter, .ret, .breakpoint, .systemCall]
         for a in registers {
             all += [.push(a), .pop(a)]
             all += memories.flatMap { m -> [X86Instruction] in
@@ -104,7 +106,7 @@ import Testing
             all += bytes.flatMap { [.addImmediate(a, $0), .subtractImmediate(a, $0), .compareImmediate(a, $0)] }
         }
         for m in memories {
-            all += [.pushMemory(m), .popMemory(m), .jumpMemory(m)]
+            all += [.pushMemory(m), .popMemory(m), .jumpMemory(m), .callMemory(m)]
             all += numbers.flatMap {
                 [.storeImmediate32(m, UInt32(bitPattern: $0)), .storeImmediate64(m, $0)]
             }

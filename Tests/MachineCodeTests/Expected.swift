@@ -59,6 +59,8 @@ enum Expected {
         case .jumpIf(let c, let v): "\(jump(c)) \(target(v, 6))"
         case .jumpMemory(let m): "jmp \(text(m, q))"
         case .call(let v): "call \(target(v, 5))"
+        case .callMemory(let m): "call \(text(m, q))"
+        case .systemCall: "syscall"
         case .ret: "ret"
         case .breakpoint: "int3"
         case .nop: "nop"

@@ -21,8 +21,9 @@ struct RecordingMemory {
     mutating func run(_ plan: Plan) throws {
         for step in plan.steps {
             switch step {
-            case .open: isOpen = true
-            case .close: isOpen = false
+            case .open, .park: isOpen = true
+            case .close, .resume: isOpen = false
+            case .maintainCaches, .syncCores, .catchBreakpoints: break
             case .store(let address, let width, let value, let expected):
                 guard isOpen else { throw Failure.closed }
                 guard [1, 2, 4, 8].contains(width) else { throw Failure.width(width) }

@@ -148,7 +148,7 @@ import TraceFormat
     }
 
     @Test func eventWords() {
-        for kind in [EventKind.entry, .exit, .unwound, .entryOnly, .clock] {
+        for kind in [EventKind.entry, .exit, .unwound, .entryOnly, .clock, .void] {
             for payload in [UInt32(0), 1, EventWord.payloadMask] {
                 for tick in [UInt32(0), 1, .max] {
                     let word = EventWord(kind: kind, payload: payload, tickLow: tick)
@@ -158,6 +158,6 @@ import TraceFormat
                 }
             }
         }
-        for bits in UInt64(6)...15 { #expect(EventWord(raw: bits << 60).kind == nil) }
+        for bits in UInt64(7)...15 { #expect(EventWord(raw: bits << 60).kind == nil) }
     }
 }

@@ -76,6 +76,11 @@ struct nopal_jit_entry {
 void nopal_jit_register(uint32_t index, uint64_t image, uint64_t byte_count);
 void nopal_jit_forget(uint32_t index);
 
+/// Where a signal handler returns to.
+uint64_t nopal_restorer_address(void);
+
+static inline void nopal_compiler_barrier(void) { __asm__ volatile("" ::: "memory"); }
+
 void *nopal_r_debug(void);
 int64_t nopal_system_call(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f);
 

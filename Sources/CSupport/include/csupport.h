@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/xattr.h>
 #include <sys/types.h>
+#include "nopal_ptrace.h"
 
 #if defined(__x86_64__)
 /// The clock that stubs read.
@@ -44,6 +45,10 @@ int nopal_thread_exists(pid_t process, pid_t thread);
 
 /// Sends one packet, with a descriptor unless it is -1.
 ssize_t nopal_send_packet(int socket, const void *bytes, size_t count, int descriptor);
+/// Receives one packet; *descriptor gets the one that came along, or -1.
+ssize_t nopal_receive_packet(int socket, void *bytes, size_t count, int *descriptor);
+/// Connects to such a socket as nopal_listen makes; the descriptor, or -errno.
+int nopal_connect(const char *path);
 /// The user that connected a Unix socket, or -1.
 int64_t nopal_peer_user(int socket);
 /// A listening SOCK_SEQPACKET Unix socket, close-on-exec and non-blocking.
@@ -53,6 +58,9 @@ int nopal_accept(int listener);
 /// Starts a program that inherits what this process inherited: ignored signals, mask, limits. To be
 /// called before this process changes any of them. Returns its pid, or -errno.
 pid_t nopal_spawn(const char *path, char *const arguments[], char *const environment[]);
+
+/// 1 when this kernel's membarrier offers SYNC_CORE.
+int nopal_has_core_sync(void);
 
 /// Seconds and nanoseconds of a clock, in nanoseconds.
 uint64_t nopal_clock_nanos(int clock);

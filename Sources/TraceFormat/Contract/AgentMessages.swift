@@ -8,16 +8,28 @@
 /// agent: done
 /// ```
 /// `module*, modules` ... `done` is repeated whenever the list of loaded modules has changed.
+///
+/// While a program is controlled live, a helper thread of the agent has a socket of its own:
+/// ```
+/// helper: helper
+/// host: arm (+ bundle fd)  -> mapped      host: run (+ plan fd)  -> ran
+/// host: release            -> released    host: detach           -> detached
+/// host: dismiss (or the end of the connection)
+/// ```
+/// A command (`nopal enable`, ...) sends one `request` to the host's same socket and gets one `reply`.
+/// Whoever gets anything else than what may come next ends the connection.
 public enum AgentMessage {
-    public static let version: UInt64 = 1
+    public static let version: UInt64 = 2
     public static let headByteCount = 64
     public static let maximumTextByteCount = 4096
     public static let maximumByteCount = headByteCount + maximumTextByteCount
 
     public enum Kind: UInt64, Sendable {
         /// a version, b pid, c parent's pid, d thread-state offset from the thread pointer (signed),
-        /// e, f, g addresses of the slow paths enter, record, leave; text: three u64: address of
-        /// the personality, 1 after a fork, tasks in the process.
+        /// e, f, g addresses of the slow paths enter, record, leave; text: u64 each: address of
+        /// the personality; 1 after a fork, 2 attached to; tasks in the process; addresses of the
+        /// code that hooked functions jump to (order of `HookedFunction`); where the loader's
+        /// `_dl_debug_state` stands; address of the u32 that is 1 while the process records.
         case hello = 1
         /// a load bias, b address of its dynamic section; text: path, empty for the executable.
         case module = 2
@@ -29,6 +41,16 @@ public enum AgentMessage {
         case done = 5
         /// text: what went wrong.
         case complaint = 6
+        /// a version, b pid, c 1 when membarrier offers SYNC_CORE, d thread id.
+        case helper = 7
+        /// a 1 when the arena is mapped.
+        case mapped = 8
+        /// a `RunResult`, b stores made, c nanoseconds, d nanoseconds of the longest core sync,
+        /// e address that other bytes than the expected ones stood at.
+        case ran = 9
+        /// a 1 when the arena is unmapped.
+        case released = 10
+        case detached = 11
 
         /// a how many blocks the shared memory has room for, b the host's pid,
         /// c the depth limit or 0.
@@ -37,49 +59,63 @@ public enum AgentMessage {
         case refuse = 17
         /// One module's bundle (see `Bundle`).
         case arm = 18
-        /// Every bundle was sent. a address of execve or 0, b of `__register_frame_info` or
-        /// `__register_frame` or 0, c of `_Unwind_GetGR` or 0, d 1: hook the loader,
-        /// e address of the dynamic section of an unwinder that is not initialised yet, or 0,
-        /// f 1: the function at b takes storage, g load bias of that unwinder;
-        /// text: addresses of clone, syscall, _Fork, and what undoes b, u64 each, 0 where there is none.
+        /// Every bundle was sent. a 1: nobody else runs, write the hooks (else the host does),
+        /// b address of `__register_frame_info` or `__register_frame` or 0, c of `_Unwind_GetGR` or 0,
+        /// d of what undoes b or 0, e of the dynamic section of an unwinder that is not initialised
+        /// yet, or 0, f 1: the function at b takes storage, g load bias of that unwinder;
+        /// text: hooks of `Hook.byteCount` bytes each.
         case armed = 19
+        /// a steps, b traps, c text range start, d text range end; the plan's fd comes along.
+        case run = 20
+        /// a address of an arena that no thread can be inside of.
+        case release = 21
+        /// a 1: no thread uses the shared memory any more, unmap it.
+        case detach = 22
+        case dismiss = 23
+
+        /// From a command. a `Verb`, b pid, c protocol (0 any, else 1 + its place in
+        /// single store, breakpoint, stopped), d 1: strict; text: globs, each ended by a zero byte.
+        case request = 32
+        /// To a command. a 0, or the exit status to end with; text: a sentence, or nothing;
+        /// with a 0, the fd of a file in memory that holds the answer as JSON.
+        case reply = 33
     }
 }
 
-/// A bundle: one memfd with everything that arms one module.
-///
-/// ```
-/// 0               arena: thunks, stubs, unwind table (mapped read + execute at `address`)
-/// arenaByteCount  plan: steps of 32 bytes, then the table of sites (mapped read-only)
-/// ```
-/// Message `arm`: a address, b arena bytes, c unwind table offset (in the arena), d step count,
-/// e count of sites in the table, f text range start, g text range end (runtime addresses);
-/// text: the module's load bias, u64.
-public enum Bundle {
-    /// Step: kind u32 | width u32 | address u64 | value u64 | expected u64.
-    public static let stepByteCount = 32
-    /// A site of the table: its runtime address u64, with bit 63 set while it is on.
-    public static let siteByteCount = 8
-    public static let siteOnBit: UInt64 = 1 << 63
-
-    /// An arena begins with the addresses its thunks jump through, u64 each.
-    public enum ArenaOffset {
-        public static let enter = 0
-        public static let record = 8
-        public static let leave = 16
-        public static let personality = 24
-        /// Where the image for debuggers begins, from the arena's start, and its size.
-        public static let imageOffset = 32
-        public static let imageByteCount = 40
-    }
+/// What a command asks of the host of a session.
+public enum Verb: UInt64, Sendable {
+    case enable = 1
+    case disable = 2
+    case status = 3
+    case detach = 4
 }
 
-/// What one step of a plan does.
-public enum StepKind: UInt32, Sendable {
-    /// Store `value`, `width` bytes (1, 2, 4 or 8), if `expected` stands there now.
-    case store = 1
-    /// Make the text range writable, so that stores reach it. Exclusive plans only.
-    case open = 2
-    /// Make it executable again.
-    case close = 3
+/// How the agent ended a plan.
+public enum RunResult: UInt64, Sendable {
+    case done = 0
+    /// The message or the plan is not one that the agent runs; nothing was stored.
+    case malformed = 1
+    /// Other bytes than the expected ones stand in memory; nothing was stored.
+    case unexpected = 2
+    /// The text can't be made writable; nothing was stored.
+    case closedText = 3
+    /// The kernel has no SYNC_CORE for this process; nothing was stored.
+    case noCoreSync = 4
+    /// The program has replaced the handler of SIGTRAP; nothing was stored.
+    case noTraps = 5
+}
+
+/// A function of libc or the loader that the agent follows; the values stand in `armed`.
+public enum HookedFunction: Int, Sendable {
+    case execve = 0
+    case fork = 1
+    case clone = 2
+    case systemCall = 3
+    case modulesChanged = 4
+}
+
+/// Shape: u64 each: `HookedFunction`, its address, where its hook goes on, its first eight bytes.
+public enum Hook {
+    public static let byteCount = 32
+    public static let jumpByteCount = 5
 }

@@ -12,6 +12,8 @@ public enum EventKind: UInt32, Sendable {
     case entryOnly = 4
     /// The upper half of the clock: the payload is the epoch of the words that follow.
     case clock = 5
+    /// Nothing: the end of a call that began in an earlier session of the process.
+    case void = 6
 }
 
 /// One event: 8 bytes, the contract of stubs, agent and readers.

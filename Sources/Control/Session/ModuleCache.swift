@@ -15,7 +15,7 @@ final class ModuleCache {
     }
 
     private var entries: [Key: Entry] = [:]
-    private let functions: FunctionTable
+    let functions: FunctionTable
 
     init(functions: FunctionTable) { self.functions = functions }
 

@@ -17,6 +17,9 @@ struct Packet {
 
     /// Throws: `.badMessage` for anything that no agent sends.
     init(bytes: [UInt8]) throws(ControlError) {
+        guard bytes.count <= AgentMessage.maximumByteCount else {
+            throw .badMessage("more than \(AgentMessage.maximumByteCount) bytes")
+        }
         do {
             var reader = ByteReader(bytes)
             let raw = try reader.fixed(UInt64.self)
@@ -45,10 +48,17 @@ final class SessionSocket {
     let path: String
     let listener: Int32
     private let directory: String
+    /// Whoever may connect: this user, and the one whose process was attached to.
+    private var users: Set<Int64> = [Int64(geteuid())]
+
+    /// Where directories of sessions lie.
+    static var parents: [String] {
+        let own = unsafe getenv("XDG_RUNTIME_DIR").map { unsafe String(cString: $0) }
+        return own.map { $0 == "/tmp" ? [$0] : [$0, "/tmp"] } ?? ["/tmp"]
+    }
 
     init() throws(ControlError) {
-        let parent = unsafe getenv("XDG_RUNTIME_DIR").map { unsafe String(cString: $0) } ?? "/tmp"
-        directory = try SessionSocket.makeDirectory(in: parent)
+        directory = try SessionSocket.makeDirectory(in: Self.parents[0])
         path = directory + "/session"
         listener = try ControlError.check(nopal_listen(path), "cannot listen at \(path)")
     }
@@ -67,6 +77,16 @@ final class SessionSocket {
         throw .system(what: "cannot make a private directory in \(parent) or /tmp", errno: errno)
     }
 
+    /// Lets the agent of another user's process connect; only root attaches to those.
+    func admit(userOf process: pid_t) throws(LiveError) {
+        var status = stat()
+        guard unsafe stat("/proc/\(process)", &status) == 0 else { throw .noSuchProcess(process) }
+        guard users.insert(Int64(status.st_uid)).inserted else { return }
+        guard chown(directory, status.st_uid, status.st_gid) == 0, chown(path, status.st_uid, status.st_gid) == 0 else {
+            throw .startFailed(process, what: "its user can't be given the way to \(path)")
+        }
+    }
+
     func remove() {
         close(listener)
         unlink(path)
@@ -77,7 +97,7 @@ final class SessionSocket {
     func accept() -> Connection? {
         let socket = nopal_accept(listener)
         guard socket >= 0 else { return nil }
-        guard nopal_peer_user(socket) == Int64(geteuid()) else {
+        guard users.contains(nopal_peer_user(socket)) else {
             close(socket)
             return nil
         }
@@ -92,6 +112,20 @@ final class Connection {
     init(socket: Int32) { self.socket = socket }
 
     deinit { close(socket) }
+
+    /// The user at the other end.
+    var peerUser: Int64 { nopal_peer_user(socket) }
+
+    /// The next packet and the descriptor that came along, -1 for none; nil at the end.
+    func receiveWithDescriptor() throws(ControlError) -> (Packet, Int32)? {
+        var buffer = [UInt8](repeating: 0, count: AgentMessage.maximumByteCount + 1)
+        var descriptor: Int32 = -1
+        let count = unsafe buffer.withUnsafeMutableBytes {
+            unsafe nopal_receive_packet(socket, $0.baseAddress, $0.count, &descriptor)
+        }
+        if count <= 0 { return nil }
+        return (try Packet(bytes: Array(buffer[..<count])), descriptor)
+    }
 
     /// The next packet; nil at the end.
     func receive() throws(ControlError) -> Packet? {

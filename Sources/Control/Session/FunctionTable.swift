@@ -19,28 +19,6 @@ public struct Selection: Sendable {
     }
 }
 
-/// A module with the sites that are traced; the same one for every process that maps it.
-final class TracedModule {
-    struct TracedSite {
-        var site: FunctionSite
-        var patch: Site
-        var function: UInt32
-        var hasExit: Bool
-    }
-
-    let index: UInt32
-    let image: ModuleImage
-    let sites: [TracedSite]
-    let record: ModuleRecord
-
-    init(index: UInt32, image: ModuleImage, sites: [TracedSite], record: ModuleRecord) {
-        self.index = index
-        self.image = image
-        self.sites = sites
-        self.record = record
-    }
-}
-
 /// Gives functions their ids, unique in the session, and modules their numbers.
 final class FunctionTable {
     private var nextFunction: UInt32 = 1
@@ -48,6 +26,33 @@ final class FunctionTable {
     private let selection: Selection
 
     init(selection: Selection) { self.selection = selection }
+
+    static let notSelected = "not selected"
+
+    /// Gives ids to functions that were not chosen at first; what has no id left is left out.
+    func extend(_ module: TracedModule, with more: [FunctionSite]) {
+        var sites: [TracedModule.TracedSite] = []
+        var functions: [FunctionRecord] = []
+        for site in more {
+            guard case .traceable(let patch, let exits, _) = site.verdict, nextFunction <= EventWord.payloadMask else {
+                continue
+            }
+            append(site, patch, hasExit: exits && selection.recordsExits, &sites, &functions)
+        }
+        module.add(sites, functions)
+    }
+
+    private func append(
+        _ site: FunctionSite, _ patch: Site, hasExit: Bool, _ sites: inout [TracedModule.TracedSite],
+        _ functions: inout [FunctionRecord]
+    ) {
+        sites.append(.init(site: site, patch: patch, function: nextFunction, hasExit: hasExit))
+        functions.append(
+            FunctionRecord(
+                id: nextFunction, name: site.function.name, address: site.function.address,
+                byteCount: site.function.byteCount, hasExits: hasExit))
+        nextFunction += 1
+    }
 
     /// Chooses the sites of a module; nil when it has none at all.
     func add(_ image: ModuleImage) -> TracedModule? {
@@ -61,7 +66,7 @@ final class FunctionTable {
                 continue
             }
             guard selection.filter.selects(linkageName: site.function.name, demangle: demangled) else {
-                tally.add("not selected", site.function.name)
+                tally.add(Self.notSelected, site.function.name)
                 continue
             }
             guard nextFunction <= EventWord.payloadMask else {
@@ -70,12 +75,7 @@ final class FunctionTable {
             }
             let hasExit = exits && selection.recordsExits
             if let remark, !exits { tally.addPartial(remark, site.function.name) }
-            sites.append(.init(site: site, patch: patch, function: nextFunction, hasExit: hasExit))
-            functions.append(
-                FunctionRecord(
-                    id: nextFunction, name: site.function.name, address: site.function.address,
-                    byteCount: site.function.byteCount, hasExits: hasExit))
-            nextFunction += 1
+            append(site, patch, hasExit: hasExit, &sites, &functions)
         }
         defer { nextModule += 1 }
         let record = ModuleRecord(

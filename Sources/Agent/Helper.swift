@@ -1,0 +1,136 @@
+import AgentShims
+
+/// The thread of the agent that exists only while the program is controlled live.
+///
+/// The host starts it (see `HelperRequest`): a thread of the C library with all signals blocked,
+/// so that no traced thread ever sees a system call interrupted because of Nopal. It takes orders
+/// until it is dismissed or the host is gone.
+enum Helper {
+    static func serve(_ request: UInt64) {
+        guard let channel = connect() else { return }
+        while let order = channel.receive() {
+            let goesOn = follow(order.kind, order.descriptor, channel, request)
+            if order.descriptor >= 0 { System.close(order.descriptor) }
+            if !goesOn { break }
+        }
+        System.close(channel.socket)
+        AgentState.helperSocket = -1
+    }
+
+    /// Gives back the memory that the host made for the start; the first thread has to be out of it.
+    static func leave(_ request: UInt64) {
+        let firstThread = request &+ UInt64(HelperRequest.firstThread)
+        while true {
+            let thread = nopal_load32(firstThread)
+            if thread == 0 { break }
+            System.futexWait(firstThread, expected: thread, timeoutNanos: 100_000_000)
+        }
+        System.unmap(
+            nopal_load64(request &+ UInt64(HelperRequest.memory)),
+            nopal_load64(request &+ UInt64(HelperRequest.memoryByteCount)))
+    }
+
+    private static func connect() -> Channel? {
+        let socket = Conversation.connect()
+        if socket < 0 { return nil }
+        AgentState.helperSocket = socket
+        let channel = Channel(socket: socket, buffer: Tables.address(Tables.helperMessage))
+        let hasCoreSync = System.registerCoreSync() >= 0
+        let isHeard = channel.send(
+            .helper, a: AgentMessage.version, b: UInt64(System.processID()), c: hasCoreSync ? 1 : 0,
+            d: UInt64(System.threadID()))
+        return isHeard ? channel : nil
+    }
+
+    /// Does what the host asks; false to end.
+    private static func follow(
+        _ kind: AgentMessage.Kind, _ descriptor: Int64, _ channel: Channel, _ request: UInt64
+    ) -> Bool {
+        switch kind {
+        case .arm:
+            let counts = PlanExecutor.arm(channel, descriptor)
+            Unwinding.registerArenas()
+            return channel.send(.mapped, a: counts.refused == 0 ? 1 : 0)
+        case .run:
+            return run(channel, descriptor, request)
+        case .release:
+            let isGone = BundleEntry.at(start: channel.field(0))?.setGone() ?? false
+            return channel.send(.released, a: isGone ? 1 : 0)
+        case .detach:
+            leaveSession(unmap: channel.field(0) != 0)
+            return channel.send(.detached)
+        default:
+            return false
+        }
+    }
+
+    private struct Job {
+        var plan: LivePlan
+        var result: LiveExecutor.Result
+    }
+
+    private static func run(_ channel: Channel, _ descriptor: Int64, _ request: UInt64) -> Bool {
+        var plan = LivePlan(
+            stepCount: channel.field(0), trapCount: channel.field(1), textLow: channel.field(2),
+            textHigh: channel.field(3))
+        let limit: UInt64 = 1 << 32
+        var result = LiveExecutor.Result()
+        result.code = .malformed
+        if descriptor >= 0 && plan.stepCount > 0 && plan.stepCount < limit && plan.trapCount < limit {
+            let stepsByteCount = plan.stepCount &* UInt64(Bundle.stepByteCount)
+            let byteCount = stepsByteCount &+ plan.trapCount &* UInt64(Bundle.trapByteCount)
+            if System.fileByteCount(descriptor) >= byteCount {
+                plan.steps = System.map(descriptor, byteCount: byteCount, protection: System.protectRead, shared: true)
+                plan.traps = plan.steps &+ stepsByteCount
+            }
+            if plan.steps != 0 {
+                let old = AgentState.livePlan
+                var job = Job(plan: plan, result: result)
+                withUnsafeMutablePointer(to: &job) { job in
+                    LoaderLock.hold(
+                        nopal_load64(request &+ UInt64(HelperRequest.iteratePrograms)),
+                        data: UInt64(UInt(bitPattern: job))
+                    ) { _, _, data in
+                        if let job = UnsafeMutablePointer<Job>(bitPattern: UInt(data)) {
+                            job.pointee.result = LiveExecutor.run(job.pointee.plan)
+                        }
+                        return 1
+                    }
+                }
+                result = job.result
+                // A thread may still be on its way to a breakpoint of this plan, not of the one before.
+                let isKept = AgentState.livePlan.steps == plan.steps
+                let gone = isKept ? old : plan
+                if gone.steps != 0 {
+                    System.unmap(gone.steps, gone.traps &- gone.steps &+ gone.trapCount &* UInt64(Bundle.trapByteCount))
+                }
+            }
+        }
+        return channel.send(
+            .ran, a: result.code.rawValue, b: result.stores, c: result.nanos, d: result.longestSyncNanos,
+            e: result.unexpectedAddress)
+    }
+
+    /// The host has put back every byte of the text while all threads were stopped.
+    private static func leaveSession(unmap: Bool) {
+        AgentState.setRecording(false)
+        Traps.letGo()
+        System.close(AgentState.socket)
+        AgentState.socket = -1
+        if unmap {
+            System.unmap(AgentState.memory, AgentState.memoryByteCount)
+            AgentState.memory = 0
+            AgentState.memoryByteCount = 0
+        }
+    }
+}
+
+/// What the started thread runs; `request` is laid out as `HelperRequest` says.
+@c(nopal_help)
+public func help(request: UInt64) {
+    nopal_store64(request &+ UInt64(HelperRequest.progress), HelperRequest.Progress.called)
+    let beginsSession: UInt64 = 2
+    let isReady = nopal_load64(request &+ UInt64(HelperRequest.mode)) != beginsSession || Attaching.begin(request)
+    if isReady { Helper.serve(request) }
+    Helper.leave(request)
+}

@@ -1,0 +1,47 @@
+import Patching
+import TraceFormat
+
+/// A plan as the agent reads it: steps, then traps, in one memfd (see `Bundle`).
+struct PlanFile {
+    let descriptor: Int32
+
+    init(_ plan: Plan) throws(ControlError) {
+        descriptor = try MemoryFile.make("nopal-plan", [PlanFile.words(plan) + PlanFile.traps(plan)])
+    }
+
+    /// The steps, four words each.
+    static func words(_ plan: Plan) -> [UInt64] {
+        var words: [UInt64] = []
+        words.reserveCapacity((plan.steps.count * Bundle.stepByteCount + plan.traps.count * Bundle.trapByteCount) / 8)
+        for step in plan.steps {
+            switch step {
+            case .store(let address, let width, let value, let expected):
+                // Between the two passes over heads, what stands there is the plan's own.
+                let isAgain = plan.patchProtocol == .breakpoint && expected == UInt64(Sled.breakpoint) && width == 1
+                let kind = isAgain ? StepKind.storeAgain : StepKind.store
+                words.append(UInt64(kind.rawValue) | UInt64(width) << 32)
+                words.append(address)
+                words.append(value)
+                words.append(expected)
+            default:
+                guard let kind = kind(of: step) else { preconditionFailure("the agent stops nobody") }
+                words.append(UInt64(kind.rawValue))
+                words.append(contentsOf: [0, 0, 0])
+            }
+        }
+        return words
+    }
+
+    private static func traps(_ plan: Plan) -> [UInt64] { plan.traps.flatMap { [$0.address, $0.target] } }
+
+    private static func kind(of step: PlanStep) -> StepKind? {
+        switch step {
+        case .open: .open
+        case .close: .close
+        case .maintainCaches: .maintainCaches
+        case .syncCores: .syncCores
+        case .catchBreakpoints: .catchBreakpoints
+        case .park, .resume, .store: nil
+        }
+    }
+}

@@ -1,0 +1,222 @@
+import CSupport
+import Glibc
+import Patching
+import Programs
+import Stubs
+import TraceFormat
+
+/// One process of a session: its connection, what it has mapped, and where the agent's parts lie in it.
+final class TracedProcess {
+    let connection: Connection
+    let process: UInt32
+    let parent: UInt32
+    let origin: AgentOrigin
+    private(set) var agent: AgentAddresses
+    /// The agent's code for each hooked function, in the order of `HookedFunction`.
+    private let hookCode: [UInt64]
+    /// Where the loader's `_dl_debug_state` stands; 0 where it is not known.
+    private let loaderBreak: UInt64
+    /// Address of the agent's u32 that is 1 while the process records.
+    let recordingFlag: UInt64
+    /// Tasks when the agent said hello; 0 when they could not be counted (no /proc).
+    private let taskCount: UInt64
+    private var pending: [PendingModule] = []
+    private var hasUnwinder = false
+    private var isStarted = false
+    private(set) var modules: [LoadedModule] = []
+    private(set) var hooks: [FunctionHook] = []
+    /// The stubs of bundles whose sites a live plan has still to arm, by runtime address of the site.
+    var waitingStubs: [UInt64: UInt64] = [:]
+    /// System calls of its threads that stops have rewound.
+    let rewinds = RewoundCalls()
+    /// Nanoseconds: the longest that a thread of it stood because of us.
+    var longestStallNanos: UInt64 = 0
+    var helper: HelperConnection?
+    /// True once its agent has mapped what it was sent.
+    var isReady = false
+
+    /// Why an agent says hello.
+    enum AgentOrigin: UInt64 {
+        case started = 0
+        case forked = 1
+        case attached = 2
+    }
+
+    private struct PendingModule {
+        var bias: UInt64
+        var dynamic: UInt64
+        var path: String
+    }
+
+    /// Takes the `hello` of a new connection.
+    init(connection: Connection, hello: Packet) throws(ControlError) {
+        guard hello.kind == .hello, hello.text.count >= 80 else { throw .badMessage("no hello") }
+        guard hello.fields[0] == AgentMessage.version else {
+            throw .badMessage("version \(hello.fields[0]), not \(AgentMessage.version)")
+        }
+        // Thread-local storage lies below the thread pointer, and the fields' offsets must fit as well.
+        guard let offset = Int32(exactly: Int64(bitPattern: hello.fields[3])), offset < 0 else {
+            throw .badMessage("offset")
+        }
+        var text = ByteReader(hello.text)
+        var words: [UInt64] = []
+        for _ in 0..<10 { words.append((try? text.fixed(UInt64.self)) ?? 0) }
+        guard let origin = AgentOrigin(rawValue: words[1]) else { throw .badMessage("origin \(words[1])") }
+        self.connection = connection
+        self.origin = origin
+        process = UInt32(truncatingIfNeeded: hello.fields[1])
+        parent = UInt32(truncatingIfNeeded: hello.fields[2])
+        taskCount = words[2]
+        hookCode = Array(words[3..<8])
+        loaderBreak = words[8]
+        recordingFlag = words[9]
+        agent = AgentAddresses(
+            enter: hello.fields[4], record: hello.fields[5], leave: hello.fields[6], personality: words[0],
+            state: ThreadStateLayout(base: offset))
+    }
+
+    var isFork: Bool { origin == .forked }
+
+    /// Others may run the code that is about to be armed. What is opened later is armed before
+    /// dlopen returns, when no other thread can reach it.
+    private var isLive: Bool { !isStarted && (origin == .attached || taskCount > 1) }
+
+    /// Whether a live plan has still to arm a site, by its link-time address.
+    func isChosen(_ site: Site) -> Bool {
+        modules.contains { waitingStubs[site.address &+ $0.bias] != nil && $0.traced?.site(at: site.address) != nil }
+    }
+
+    func noteModule(_ packet: Packet) {
+        let path = String(decoding: packet.text, as: UTF8.self)
+        pending.append(PendingModule(bias: packet.fields[0], dynamic: packet.fields[1], path: path))
+    }
+
+    /// A module is gone; returns its number if it was traced.
+    func noteGone(_ packet: Packet) -> UInt32? {
+        guard let index = modules.firstIndex(where: { $0.bias == packet.fields[0] }) else { return nil }
+        return modules.remove(at: index).traced?.index
+    }
+
+    /// A child has what its parent had.
+    func inherit(from parent: TracedProcess) {
+        modules = parent.modules
+        hooks = parent.hooks
+        agent = parent.agent
+        hasUnwinder = parent.hasUnwinder
+        isStarted = true
+    }
+
+    /// Arms the modules noted since the last time, and answers.
+    ///
+    /// Returns true when a live plan has to follow: the stubs are there, the sites are not armed.
+    func arm(_ session: SessionModules) -> Bool {
+        var answer = ArmedAnswer(isFirst: !isStarted)
+        let isLive = self.isLive
+        let maps = (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? []
+        var taken = maps
+        var loaded: [LoadedModule] = []
+        // The loader's order: the first module with an unwinder is the one that is used.
+        for module in pending {
+            guard let path = filePath(module, maps), session.mayMatter(path),
+                let found = session.modules.module(path: path)
+            else { continue }
+            answer.look(at: found.image, bias: module.bias, dynamic: module.dynamic, hasUnwinder: &hasUnwinder)
+            loaded.append(LoadedModule(image: found.image, traced: found.traced, bias: module.bias))
+        }
+        // LLVM's libunwind tells frames apart by their stack pointer, and a stub's is its caller's:
+        // it would take a stub with a personality for the frame that catches.
+        if answer.isUnwinderOfLLVM { agent.personality = 0 }
+        if answer.isFirst { lookAtLoader(&answer) }
+        for module in loaded { arm(module, session, &taken, isLive: isLive) }
+        modules += loaded
+        hooks += answer.hooks
+        pending = []
+        isStarted = true
+        connection.send(answer.packet(writesHooks: !isLive))
+        return isLive
+    }
+
+    private func lookAtLoader(_ answer: inout ArmedAnswer) {
+        guard let memory = try? ProcessMemory(process: pid_t(bitPattern: process)),
+            let code = memory.read(loaderBreak, count: 8),
+            let hook = FunctionHook.modulesChanged(at: loaderBreak, code: code)
+        else { return }
+        answer.add(hook)
+    }
+
+    /// The plans that hook, or restore, libc and the loader while threads run.
+    func hookPlans(isRestoring: Bool) -> [Plan] {
+        hooks.compactMap { $0.plan(target: hookCode[$0.function.rawValue], isRestoring: isRestoring) }
+    }
+
+    /// The file of a module: its path as this host sees it.
+    private func filePath(_ loaded: PendingModule, _ maps: [MapEntry]) -> String? {
+        if loaded.path.isEmpty { return ProcessNames.executable(process) }
+        if loaded.path.hasPrefix("/") { return loaded.path }
+        // A relative name (dlopen("./x.so")), or the vdso: ask the kernel what is mapped there.
+        guard let entry = maps.first(where: { $0.start <= loaded.dynamic && loaded.dynamic < $0.end }) else {
+            return nil
+        }
+        return entry.path.hasPrefix("/") ? entry.path : nil
+    }
+
+    private func arm(_ loaded: LoadedModule, _ session: SessionModules, _ maps: inout [MapEntry], isLive: Bool) {
+        guard let traced = loaded.traced else { return }
+        session.write(traced)
+        session.output.append(
+            LoadRecord(process: process, moduleIndex: traced.index, bias: loaded.bias, tick: nopal_ticks()))
+        for (range, sites) in loaded.byTextRange(traced.sites) {
+            do {
+                let bundle = try makeBundle(sites, loaded, range, session, &maps, isLive: isLive)
+                connection.send(bundle.message, descriptor: bundle.descriptor)
+                close(bundle.descriptor)
+                guard isLive else { continue }
+                for (site, stub) in zip(sites, bundle.stubs) { waitingStubs[site.patch.address &+ loaded.bias] = stub }
+            } catch {
+                session.notes.append("\(loaded.image.path): \(error)")
+            }
+        }
+    }
+
+    /// A bundle for sites of one text range, for an arena that `maps` has room for.
+    func makeBundle(
+        _ sites: [TracedModule.TracedSite], _ loaded: LoadedModule, _ range: Range<UInt64>, _ session: SessionModules,
+        _ maps: inout [MapEntry], isLive: Bool
+    ) throws -> BundleFile {
+        let byteCount = UInt64(Arena.byteCount(siteCount: sites.count))
+        let text = loaded.pages(range)
+        guard let address = ArenaPlacement.choose(byteCount: byteCount, near: text, maps: maps) else {
+            throw ControlError.noArena(module: loaded.image.path, byteCount: Int(byteCount))
+        }
+        let bundle = try BundleFile(
+            sites: sites, text: text, bias: loaded.bias, arenaAddress: address, agent: agent,
+            depthLimited: session.depthLimit != nil, isLive: isLive)
+        maps.append(MapEntry(start: address, end: address + byteCount, permissions: "r-xs", offset: 0, path: ""))
+        maps.sort { $0.start < $1.start }
+        return bundle
+    }
+}
+
+/// A module as one process has it mapped.
+struct LoadedModule {
+    let image: ModuleImage
+    /// Nil when it has no site at all.
+    let traced: TracedModule?
+    let bias: UInt64
+
+    /// The runtime pages of a range of link-time addresses.
+    func pages(_ range: Range<UInt64>) -> Range<UInt64> {
+        (range.lowerBound &+ bias) & ~4095..<((range.upperBound &+ bias) + 4095) & ~4095
+    }
+
+    /// Sites by the text range that they lie in; ranges without any are left out.
+    func byTextRange(
+        _ sites: [TracedModule.TracedSite]
+    ) -> [(range: Range<UInt64>, sites: [TracedModule.TracedSite])] {
+        if image.textRanges.count == 1, !sites.isEmpty { return [(image.textRanges[0], sites)] }
+        return image.textRanges.compactMap { range in
+            let inside = sites.filter { range.contains($0.patch.address) }
+            return inside.isEmpty ? nil : (range, inside)
+        }
+    }
+}

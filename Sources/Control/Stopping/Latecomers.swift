@@ -1,0 +1,24 @@
+import CSupport
+import Glibc
+
+/// Threads that were asked to stop, and did not in time: they are let go as soon as they have.
+enum Latecomers {
+    nonisolated(unsafe) private static var threads: [pid_t] = []
+
+    static func add(_ thread: pid_t) { unsafe threads.append(thread) }
+
+    /// To be called now and then by the thread that stops others.
+    static func letGo() {
+        guard unsafe !threads.isEmpty else { return }
+        unsafe threads.removeAll { thread in
+            var status: Int32 = 0
+            let found = unsafe nopal_wait_thread(thread, &status)
+            if found == 0 { return false }
+            if found == 1 {
+                let isSignal = nopal_stop_kind(status) == Int32(nopal_stop_signal)
+                _ = nopal_ptrace_detach(thread, isSignal ? nopal_stop_signal_number(status) : 0)
+            }
+            return true
+        }
+    }
+}

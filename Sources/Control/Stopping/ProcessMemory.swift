@@ -1,0 +1,72 @@
+import Glibc
+import Patching
+
+/// The memory of another process, through /proc/PID/mem: reaches text that is not writable, and
+/// fails, instead of faulting, where nothing is mapped.
+final class ProcessMemory {
+    let process: pid_t
+    private let file: Int32
+
+    /// Throws: `.notPermitted` or `.noSuchProcess`.
+    init(process: pid_t) throws(LiveError) {
+        self.process = process
+        file = open("/proc/\(process)/mem", O_RDWR | O_CLOEXEC)
+        guard file >= 0 else { throw LiveError.access(process, errno: errno) }
+    }
+
+    deinit { close(file) }
+
+    /// Nil where not all of it is mapped.
+    func read(_ address: UInt64, count: Int) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var done = 0
+        while done < count {
+            let got = unsafe bytes.withUnsafeMutableBytes {
+                unsafe pread(
+                    file, $0.baseAddress.map { unsafe $0 + done }, count - done,
+                    off_t(truncatingIfNeeded: address) + off_t(done))
+            }
+            if got <= 0 { return nil }
+            done += got
+        }
+        return bytes
+    }
+
+    func word(_ address: UInt64) -> UInt64? {
+        var value: UInt64 = 0
+        let got = unsafe withUnsafeMutableBytes(of: &value) {
+            unsafe pread(file, $0.baseAddress, 8, off_t(truncatingIfNeeded: address))
+        }
+        return got == 8 ? value : nil
+    }
+
+    /// False where it could not be written as a whole.
+    func write(_ address: UInt64, _ bytes: [UInt8]) -> Bool {
+        var done = 0
+        while done < bytes.count {
+            let put = unsafe bytes.withUnsafeBytes {
+                unsafe pwrite(
+                    file, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done,
+                    off_t(truncatingIfNeeded: address) + off_t(done))
+            }
+            if put <= 0 { return false }
+            done += put
+        }
+        return true
+    }
+
+    func write(_ address: UInt64, word: UInt64) -> Bool {
+        unsafe withUnsafeBytes(of: word) {
+            unsafe pwrite(file, $0.baseAddress, 8, off_t(truncatingIfNeeded: address)) == 8
+        }
+    }
+
+    /// A text of at most 4096 bytes that ends with a zero byte.
+    func text(_ address: UInt64) -> String {
+        var bytes: [UInt8] = []
+        while bytes.count < 4096, let next = read(address &+ UInt64(bytes.count), count: 1), next[0] != 0 {
+            bytes += next
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

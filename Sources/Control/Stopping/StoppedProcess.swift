@@ -1,0 +1,149 @@
+import CSupport
+import Glibc
+
+/// All threads of a process, stopped, until `resume`.
+///
+/// Source: ptrace(2), PTRACE_SEIZE, PTRACE_INTERRUPT, "PTRACE_EVENT stops". To be used from one thread.
+final class StoppedProcess {
+    let process: pid_t
+    private(set) var threads: [StoppedThread] = []
+    /// Processes that were being made: they share or copy the memory, and wait as well.
+    private var newborns: [pid_t] = []
+    private var known: Set<pid_t> = []
+    private var pending: [pid_t] = []
+    private var signals: [pid_t: Int32] = [:]
+    private var stopped: [pid_t] = []
+    private var isResumed = false
+    let beganNanos: UInt64
+    private static let patienceNanos: UInt64 = 1_000_000_000
+
+    /// Stops every thread, those that are made meanwhile too.
+    ///
+    /// Throws: when one of them may not be traced or does not stop; all of them go on then.
+    init(process: pid_t) throws(LiveError) {
+        self.process = process
+        beganNanos = nopal_clock_nanos(CLOCK_MONOTONIC)
+        do throws(LiveError) {
+            var foundNew = true
+            while foundNew {
+                foundNew = try seizeNewTasks()
+                try awaitStops()
+            }
+            if stopped.isEmpty { throw .ended(process) }
+            try readRegisters()
+        } catch {
+            release()
+            throw error
+        }
+    }
+
+    deinit { if !isResumed { release() } }
+
+    private func seizeNewTasks() throws(LiveError) -> Bool {
+        var foundNew = false
+        for thread in ThreadStatus.tasks(process) where !known.contains(thread) {
+            let done = nopal_ptrace_seize(thread)
+            if done < 0 {
+                if done == -ESRCH || ThreadStatus.isDead(process, thread) { continue }
+                throw LiveError.access(process, errno: -done)
+            }
+            known.insert(thread)
+            pending.append(thread)
+            foundNew = true
+        }
+        for thread in pending { _ = nopal_ptrace_interrupt(thread) }
+        return foundNew
+    }
+
+    private func awaitStops() throws(LiveError) {
+        var turns = 0
+        while !pending.isEmpty {
+            var isQuiet = true
+            for thread in pending where takeReport(thread) { isQuiet = false }
+            if !isQuiet { continue }
+            turns += 1
+            if nopal_clock_nanos(CLOCK_MONOTONIC) > beganNanos + Self.patienceNanos {
+                throw .wouldNotStop(process, thread: pending[0])
+            }
+            if turns < 20 { sched_yield() } else { usleep(50) }
+        }
+    }
+
+    /// Takes what a thread reports; false when there is nothing yet.
+    private func takeReport(_ thread: pid_t) -> Bool {
+        var status: Int32 = 0
+        let found = unsafe nopal_wait_thread(thread, &status)
+        if found == 0 { return false }
+        pending.removeAll { $0 == thread }
+        guard found == 1 else { return true }
+        switch nopal_stop_kind(status) {
+        case Int32(nopal_stop_gone): return true
+        case Int32(nopal_stop_clone): noteNewTask(of: thread)
+        case Int32(nopal_stop_signal): signals[thread] = nopal_stop_signal_number(status)
+        default: break
+        }
+        if newborns.contains(thread) { return true }
+        stopped.append(thread)
+        return true
+    }
+
+    /// A thread of this process, or a process of its own; the kernel has seized it for us.
+    private func noteNewTask(of thread: pid_t) {
+        guard let made = pid_t(exactly: nopal_ptrace_new_task(thread)), made > 0, known.insert(made).inserted else {
+            return
+        }
+        if !ThreadStatus.tasks(process).contains(made) { newborns.append(made) }
+        pending.append(made)
+    }
+
+    private func readRegisters() throws(LiveError) {
+        for thread in stopped {
+            var registers = user_regs_struct()
+            // Killed meanwhile: it never runs again.
+            guard unsafe nopal_ptrace_registers(thread, &registers) == 0 else { continue }
+            threads.append(StoppedThread(thread: thread, registers: registers, signal: signals[thread] ?? 0))
+        }
+    }
+
+    /// Changes where a thread goes on.
+    func move(_ index: Int, to address: UInt64) { threads[index].move(to: address) }
+
+    /// Lets everything go on, as it was or where it was moved to; returns how long it stood, nanoseconds.
+    ///
+    /// - Parameter rewinds: what is known of system calls that were rewound before.
+    @discardableResult
+    func resume(_ rewinds: RewoundCalls) -> UInt64 {
+        for index in threads.indices {
+            rewinds.rewind(&threads[index], of: process)
+            if threads[index].isMoved {
+                _ = unsafe nopal_ptrace_set_registers(threads[index].thread, &threads[index].registers)
+            }
+        }
+        release()
+        return nopal_clock_nanos(CLOCK_MONOTONIC) &- beganNanos
+    }
+
+    private func release() {
+        isResumed = true
+        for thread in stopped { _ = nopal_ptrace_detach(thread, signals[thread] ?? 0) }
+        for thread in newborns { _ = nopal_ptrace_detach(thread, 0) }
+        // What did not stop can only be let go when it does; it is let go by this side's end, or here.
+        for thread in pending where !newborns.contains(thread) { letGoLate(thread) }
+    }
+
+    private func letGoLate(_ thread: pid_t) {
+        var status: Int32 = 0
+        let end = nopal_clock_nanos(CLOCK_MONOTONIC) + 100_000_000
+        while nopal_clock_nanos(CLOCK_MONOTONIC) < end {
+            let found = unsafe nopal_wait_thread(thread, &status)
+            if found < 0 { return }
+            if found == 1 {
+                let isSignal = nopal_stop_kind(status) == Int32(nopal_stop_signal)
+                _ = nopal_ptrace_detach(thread, isSignal ? nopal_stop_signal_number(status) : 0)
+                return
+            }
+            usleep(200)
+        }
+        Latecomers.add(thread)
+    }
+}

@@ -1,0 +1,42 @@
+/// What stands in a process's code now: a few ranges of bytes, as an executor read them.
+public struct CodeImage: Sendable {
+    private struct Piece: Sendable {
+        var start: UInt64
+        var bytes: [UInt8]
+        var end: UInt64 { start &+ UInt64(bytes.count) }
+    }
+
+    private var pieces: [Piece] = []
+
+    public init() {}
+
+    public init(start: UInt64, bytes: [UInt8]) { pieces = [Piece(start: start, bytes: bytes)] }
+
+    /// Adds a range; ranges must not overlap.
+    public mutating func add(start: UInt64, bytes: [UInt8]) {
+        let place = pieces.firstIndex { $0.start > start } ?? pieces.endIndex
+        pieces.insert(Piece(start: start, bytes: bytes), at: place)
+    }
+
+    private func piece(at address: UInt64, byteCount: Int) -> Piece? {
+        if pieces.count == 1, address >= pieces[0].start, address &+ UInt64(byteCount) <= pieces[0].end {
+            return pieces[0]
+        }
+        return pieces.last { $0.start <= address && address &+ UInt64(byteCount) <= $0.end }
+    }
+
+    /// `width` bytes (at most 8) as a little-endian number; nil where the image has none.
+    public func word(at address: UInt64, width: Int) -> UInt64? {
+        guard let piece = piece(at: address, byteCount: width) else { return nil }
+        let from = Int(address &- piece.start)
+        var value: UInt64 = 0
+        for index in 0..<width { value |= UInt64(piece.bytes[from + index]) << UInt64(8 * index) }
+        return value
+    }
+
+    public func bytes(at address: UInt64, count: Int) -> [UInt8]? {
+        guard let piece = piece(at: address, byteCount: count) else { return nil }
+        let from = Int(address &- piece.start)
+        return Array(piece.bytes[from..<from + count])
+    }
+}

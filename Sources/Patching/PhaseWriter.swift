@@ -1,0 +1,124 @@
+/// Writes the steps of a plan: phase by phase, each a pass over all sites.
+struct PhaseWriter {
+    let code: CodeImage
+
+    func plan(_ changes: [PlannedChange], by patchProtocol: PatchProtocol) throws(PlanError) -> Plan {
+        var plan = Plan(steps: [], patchProtocol: patchProtocol, siteCount: changes.count)
+        plan.steps.reserveCapacity(changes.count * (patchProtocol == .singleStore ? 1 : 4) + 8)
+        switch patchProtocol {
+        case .singleStore, .exclusive: try singleStore(changes, &plan)
+        case .breakpoint: try breakpoint(changes, &plan)
+        case .stopped: try stopped(changes, &plan)
+        }
+        try plan.validate()
+        return plan
+    }
+
+    /// What is dead behind a jump first, where there is such; then one store a site.
+    private func singleStore(_ changes: [PlannedChange], _ plan: inout Plan) throws(PlanError) {
+        plan.steps.append(.open)
+        let jumps = changes.filter { PatchRules.isDeadBehindJump($0.change) }
+        for planned in jumps { try append(planned, 2..<planned.new.count, to: &plan) }
+        if !jumps.isEmpty { sync(&plan) }
+        for planned in changes {
+            if PatchRules.isDeadBehindJump(planned.change) {
+                try append(planned, 0..<2, to: &plan)
+            } else if let changed = planned.changed {
+                plan.steps.append(try covering(planned, changed))
+            }
+        }
+        sync(&plan)
+        plan.steps.append(.close)
+    }
+
+    /// Breakpoints; sync; tails; sync; heads; sync. The middle pair falls away when only heads change.
+    private func breakpoint(_ changes: [PlannedChange], _ plan: inout Plan) throws(PlanError) {
+        plan.traps = changes.map { planned in
+            let change = planned.change
+            // Between the armed forms what follows the sled stays, and is to be executed.
+            let target = change.isToggle ? change.address &+ UInt64(Site.sledByteCount) : change.end
+            return Trap(address: change.address, target: target)
+        }
+        plan.steps += [.open, .catchBreakpoints]
+        for planned in changes {
+            plan.steps.append(
+                .store(
+                    address: planned.change.address, width: 1, value: UInt64(Sled.breakpoint),
+                    expected: UInt64(planned.old[0])))
+        }
+        sync(&plan)
+        let before = plan.steps.count
+        for planned in changes where planned.new.count > 1 { try append(planned, 1..<planned.new.count, to: &plan) }
+        if plan.steps.count > before { sync(&plan) }
+        for planned in changes {
+            plan.steps.append(
+                .store(
+                    address: planned.change.address, width: 1, value: UInt64(planned.new[0]),
+                    expected: UInt64(Sled.breakpoint)))
+        }
+        sync(&plan)
+        plan.steps.append(.close)
+    }
+
+    private func stopped(_ changes: [PlannedChange], _ plan: inout Plan) throws(PlanError) {
+        plan.windows = changes.compactMap { planned in
+            guard let changed = planned.changed, planned.change.standingOffsets.lowerBound <= changed.upperBound else {
+                return nil
+            }
+            return window(planned.change)
+        }
+        plan.steps.append(.park)
+        for planned in changes { try append(planned, 0..<planned.new.count, to: &plan) }
+        plan.steps.append(.resume)
+    }
+
+    private func window(_ change: SiteChange) -> Window {
+        Window(
+            range: change.address..<change.end,
+            // Where no instruction begins, nobody stands.
+            moves: (1..<change.site.original.count).map {
+                change.standingOffsets.contains($0) ? change.target(ofOffset: $0) : 0
+            })
+    }
+
+    private func sync(_ plan: inout Plan) { plan.steps += [.maintainCaches, .syncCores] }
+
+    /// The one naturally aligned store that covers all bytes that differ; the others keep what stands there.
+    private func covering(_ planned: PlannedChange, _ changed: ClosedRange<Int>) throws(PlanError) -> PlanStep {
+        let first = planned.change.address &+ UInt64(changed.lowerBound)
+        let last = planned.change.address &+ UInt64(changed.upperBound)
+        var width = 1
+        while first / UInt64(width) != last / UInt64(width) { width *= 2 }
+        guard width <= 8 else { throw .straddles(planned.change.address) }
+        let start = first / UInt64(width) * UInt64(width)
+        guard let expected = code.word(at: start, width: width) else { throw .unexpected(planned.change.address) }
+        var value = expected
+        for offset in changed {
+            let shift = UInt64(8) * (planned.change.address &+ UInt64(offset) &- start)
+            value = value & ~(0xff << shift) | UInt64(planned.new[offset]) << shift
+        }
+        return .store(address: start, width: width, value: value, expected: expected)
+    }
+
+    /// Naturally aligned stores of the bytes that differ among those of `offsets`.
+    private func append(_ planned: PlannedChange, _ offsets: Range<Int>, to plan: inout Plan) throws(PlanError) {
+        var offset = offsets.lowerBound
+        while offset < offsets.upperBound {
+            guard planned.old[offset] != planned.new[offset] else {
+                offset += 1
+                continue
+            }
+            let address = planned.change.address &+ UInt64(offset)
+            var width = 8
+            while address % UInt64(width) != 0 || offset + width > offsets.upperBound { width /= 2 }
+            var value: UInt64 = 0
+            var expected: UInt64 = 0
+            for index in 0..<width {
+                value |= UInt64(planned.new[offset + index]) << UInt64(8 * index)
+                expected |= UInt64(planned.old[offset + index]) << UInt64(8 * index)
+            }
+            plan.steps.append(.store(address: address, width: width, value: value, expected: expected))
+            offset += width
+        }
+    }
+}
