@@ -4,7 +4,7 @@ import AgentShims
 enum Attaching {
     static func begin(_ request: UInt64) -> Bool {
         if AgentState.tables == 0 { AgentState.tables = System.allocate(Tables.byteCount) }
-        guard AgentState.tables != 0, !AgentState.isRecording else { return false }
+        guard AgentState.tables != 0, leaveDeadSession() else { return false }
         copy(request &+ UInt64(HelperRequest.agentPath), to: Tables.agentPath)
         copy(request &+ UInt64(HelperRequest.sessionPath), to: Tables.sessionPath)
         let gap: UInt64 = 128 << 20
@@ -22,6 +22,19 @@ enum Attaching {
         }
         Conversation.armWhatIsAnswered()
         Forking.listen()
+        // Only now: a library that is opened meanwhile must not speak on the same connection.
+        AgentState.setRecording(true)
+        return true
+    }
+
+    /// False while the process belongs to a session whose host is alive. What a dead one has left
+    /// armed, the new host puts back before it arms anything; its memory stays mapped for threads that hold a block of it.
+    private static func leaveDeadSession() -> Bool {
+        if !AgentState.isRecording { return true }
+        if Waiting.hostIsAlive() { return false }
+        AgentState.setRecording(false)
+        System.close(AgentState.socket)
+        AgentState.socket = -1
         return true
     }
 

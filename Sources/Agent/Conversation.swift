@@ -20,7 +20,9 @@ enum Conversation {
         let channel = Channel.main
         guard let answer = channel.receive(), answer.kind == .session, answer.descriptor >= 0 else { return false }
         defer { System.close(answer.descriptor) }
-        return mapMemory(channel, answer.descriptor)
+        guard mapMemory(channel, answer.descriptor) else { return false }
+        if origin == .started { AgentState.setRecording(true) }
+        return true
     }
 
     private static func hello(_ origin: Origin) -> Bool {
@@ -105,7 +107,6 @@ enum Conversation {
                 if reach < count { AgentState.mappedBlockCount = UInt32(truncatingIfNeeded: reach) }
                 AgentState.memory = at
                 AgentState.memoryByteCount = byteCount
-                AgentState.setRecording(true)
                 return true
             }
             count = count / 2

@@ -28,7 +28,7 @@ enum Waiting {
         }
     }
 
-    private static func hostIsAlive() -> Bool {
+    static func hostIsAlive() -> Bool {
         var poll: (descriptor: Int32, events: Int16, found: Int16) = (
             Int32(truncatingIfNeeded: AgentState.socket), 0, 0
         )

@@ -25,24 +25,24 @@ public struct ControlClient {
     /// Throws: `.notTraced`, or the host's sentence.
     public static func ask<Answer: Decodable>(_ request: Request, for: Answer.Type) throws -> Answer {
         guard kill(request.process, 0) == 0 || errno == EPERM else { throw LiveError.noSuchProcess(request.process) }
-        for path in sessions() {
+        for path in sessions(of: request.process) {
             guard let answer = try ask(request, at: path) else { continue }
             return try JSONDecoder().decode(Answer.self, from: Data(answer))
         }
         throw LiveError.notTraced(request.process)
     }
 
-    /// The socket of the session that a process belongs to; nil when it belongs to none of this user.
-    ///
-    /// - Parameter own: a session that is not asked.
-    static func session(of process: Int32, but own: String) -> String? {
-        sessions().first { path in
-            path != own && (try? ask(Request(verb: .status, process: process), at: path)).flatMap { $0 } != nil
+    /// Whether a session that is alive holds a process.
+    static func isTraced(_ process: Int32) -> Bool {
+        sessions(of: process).contains { path in
+            let socket = nopal_connect(path)
+            if socket >= 0 { close(socket) }
+            return socket >= 0
         }
     }
 
-    /// The sockets of this user's sessions; those of hosts that are gone do not answer.
-    private static func sessions() -> [String] {
+    /// The sockets of the sessions that say they hold a process; those of hosts that are gone do not answer.
+    private static func sessions(of process: Int32) -> [String] {
         SessionSocket.parents.flatMap { parent -> [String] in
             guard let folder = unsafe opendir(parent) else { return [] }
             defer { unsafe closedir(folder) }
@@ -51,7 +51,9 @@ public struct ControlClient {
                 let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
                     unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
                 }
-                if name.hasPrefix("nopal-") { found.append("\(parent)/\(name)/session") }
+                if name.hasPrefix("nopal-"), access("\(parent)/\(name)/\(process)", F_OK) == 0 {
+                    found.append("\(parent)/\(name)/session")
+                }
             }
             return found
         }

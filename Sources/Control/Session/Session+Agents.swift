@@ -50,6 +50,7 @@ extension Session {
             }
         if known.contains(process.process) && !process.isFork { drain.retire(process: process.process) }
         known.insert(process.process)
+        socket.note(process.process)
         orphans.remove(process.process)
         detached.remove(process.process)
         if process.isFork, let parent = self.process(Int32(bitPattern: process.parent)) {
@@ -107,6 +108,8 @@ extension Session {
     func end(_ process: TracedProcess) {
         processes[process.connection.socket] = nil
         liveArms.removeAll { $0 === process }
+        // After an exec, its new program is connected already.
+        if !processes.values.contains(where: { $0.process == process.process }) { socket.forget(process.process) }
         let isAlive = nopal_thread_exists(pid_t(bitPattern: process.process), pid_t(bitPattern: process.process)) != 0
         if isAlive && !detached.contains(process.process) { orphans.insert(process.process) }
         output.append(

@@ -10,7 +10,7 @@ extension Session {
     /// Throws: a sentence; the process is as it was before.
     func attach(_ process: pid_t) throws -> AttachOutcome {
         let begin = nopal_clock_nanos(CLOCK_MONOTONIC)
-        let found = try AttachCheck(process: process, agentPath: options.agentPath, ownSocket: socket.path).run {
+        let found = try AttachCheck(process: process, agentPath: options.agentPath).run {
             [self] in
             shared.modules.module(path: $0)?.image
         }
@@ -27,6 +27,7 @@ extension Session {
         try waitFor(starter, started) { self.process(process).map { $0.isReady && $0.helper != nil } ?? false }
         guard let traced = self.process(process) else { throw LiveError.ended(process) }
         liveArms.removeAll { $0 === traced }
+        try tidy(traced)
         let outcome = try armOrLeave(traced)
         var attached = AttachOutcome(pid: process)
         attached.sites = outcome.matched
@@ -38,6 +39,13 @@ extension Session {
         traced.longestStallNanos = max(traced.longestStallNanos, attached.stoppedNanos)
         attached.elapsedNanos = nopal_clock_nanos(CLOCK_MONOTONIC) &- begin
         return attached
+    }
+
+    /// Puts back what a session has left armed whose host was killed: its stubs record for nobody.
+    private func tidy(_ traced: TracedProcess) throws(LiveError) {
+        let control = try control(traced, LiveOptions(wanted: .stopped))
+        let hooks = control.presentPlans(traced.hookPlans(isRestoring: true))
+        _ = try control.change(to: .original, verb: "tidy", arms: false, extra: hooks) { _ in true }
     }
 
     /// What fails here is taken back: the process leaves the session again.
@@ -53,8 +61,6 @@ extension Session {
 struct AttachCheck {
     let process: pid_t
     let agentPath: String
-    /// Where this session itself listens.
-    let ownSocket: String
 
     /// Returns its modules.
     ///
@@ -77,7 +83,7 @@ struct AttachCheck {
         if let seccomp = status["Seccomp"], seccomp != "0" {
             throw .cannotLoad(process, reason: "a seccomp filter may kill it for a system call that it does not expect")
         }
-        if ControlClient.session(of: process, but: ownSocket) != nil { throw .alreadyTraced(process) }
+        if ControlClient.isTraced(process) { throw .alreadyTraced(process) }
         let modules = try MappedModule.modules(of: process, read: { $0 == agentPath ? nil : read($0) })
         guard let program = modules.first else {
             throw .cannotLoad(

@@ -105,6 +105,9 @@ extension Session {
         let control = try control(process, LiveOptions(wanted: .stopped))
         let outcome = try Detaching(control: control, agentPath: options.agentPath).run()
         detached.insert(process.process)
+        // Its connection has ended meanwhile, which looked like the end of a process.
+        orphans.remove(process.process)
+        socket.forget(process.process)
         process.helper = nil
         drain.retire(process: process.process)
         for sentence in outcome.notes { note("process \(process.process), detached: \(sentence)") }

@@ -48,6 +48,7 @@ final class SessionSocket {
     let path: String
     let listener: Int32
     private let directory: String
+    private var noted: Set<UInt32> = []
     /// Whoever may connect: this user, and the one whose process was attached to.
     private var users: Set<Int64> = [Int64(geteuid())]
 
@@ -87,7 +88,21 @@ final class SessionSocket {
         }
     }
 
+    /// Commands find the session of a process by a file of its number beside the socket: nobody has to be
+    /// asked who is busy with another process.
+    func note(_ process: UInt32) {
+        let file = open("\(directory)/\(process)", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        if file >= 0 { close(file) }
+        noted.insert(process)
+    }
+
+    func forget(_ process: UInt32) {
+        unlink("\(directory)/\(process)")
+        noted.remove(process)
+    }
+
     func remove() {
+        for process in noted { forget(process) }
         close(listener)
         unlink(path)
         rmdir(directory)
