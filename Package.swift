@@ -122,6 +122,14 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests/Transparency",
             swiftSettings: strict),
+        // Patches a running program at full rate and holds its trace against the program's own account.
+        .executableTarget(
+            name: "nopal-stress",
+            dependencies: [
+                "Control", "Programs", "Patching", "TraceFormat", "Reading", "Analysis", "Globs", "CSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "IntegrationTests/Stress/Driver", swiftSettings: strict),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
         .testTarget(name: "ProgramsTests", dependencies: ["Programs", "Patching", "CElfutils", "Demangling"]),
         .testTarget(

@@ -16,7 +16,9 @@ import Testing
         try program.tell("call 500")
         #expect(try attached.end().ending == .exited(0))
         let entries = try program.entries(attached.trace)
-        #expect(entries["outer"] == 1000 * Self.workers && entries["inner"] == 2000 * Self.workers, "\(variant): \(entries)")
+        #expect(
+            entries["outer"] == 1000 * Self.workers && entries["inner"] == 2000 * Self.workers, "\(variant): \(entries)"
+        )
         #expect(detach["arenas_left"] as? Int == 0, "\(detach)")
         #expect(try program.changedBytes() == [:])
         #expect(try program.openText() == [])
@@ -31,7 +33,8 @@ import Testing
         var descriptors = 0
         var mappings = 0
         for turn in 0..<100 {
-            let attached = try Attached(program, ["--when-full", "drop", "--buffer", "256K"] + (turn % 2 == 0 ? [] : ["--off"]))
+            let attached = try Attached(
+                program, ["--when-full", "drop", "--buffer", "256K"] + (turn % 2 == 0 ? [] : ["--off"]))
             try program.tell("call 10")
             let detach = try program.nopal("detach", "\(program.pid)")
             try #require(detach.ending == .exited(0), "turn \(turn): \(detach.errors)")

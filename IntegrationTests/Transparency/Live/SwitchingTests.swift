@@ -46,7 +46,8 @@ import Testing
         #expect(try program.troubles() == (0, 0))
         #expect(try program.quit() == 0)
         let entries = try program.entries()
-        #expect(entries["outer"] == 100 * Self.workers && entries["inner"] == 400 * Self.workers, "\(variant): \(entries)")
+        #expect(
+            entries["outer"] == 100 * Self.workers && entries["inner"] == 400 * Self.workers, "\(variant): \(entries)")
     }
 
     /// An unsound protocol is refused with its reason, and nothing is changed.
@@ -102,7 +103,9 @@ import Testing
         let modules = try #require(try JSONSerialization.jsonObject(with: Data(sites.output.utf8)) as? [[String: Any]])
         let rows = modules.flatMap { $0["sites"] as? [[String: Any]] ?? [] }
         let states = Dictionary(
-            rows.compactMap { row in (row["function"] as? String).flatMap { name in (row["state"] as? String).map { (name, $0) } } }
+            rows.compactMap { row in
+                (row["function"] as? String).flatMap { name in (row["state"] as? String).map { (name, $0) } }
+            }
         ) { first, _ in first }
         #expect(states["inner"] == "on" && states["outer"] == "off" && states["noise"] == "original", "\(states)")
         #expect(try program.quit() == 0)

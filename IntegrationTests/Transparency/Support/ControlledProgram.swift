@@ -23,7 +23,8 @@ final class ControlledProgram {
         let executable = build.appendingPathComponent("controlled").path
         if let options {
             process.executableURL = URL(fileURLWithPath: Locations.nopal)
-            process.arguments = ["record", "-o", place.appendingPathComponent("trace").path] + options + ["--", executable, "account"]
+            process.arguments =
+                ["record", "-o", place.appendingPathComponent("trace").path] + options + ["--", executable, "account"]
         } else {
             process.executableURL = URL(fileURLWithPath: executable)
             process.arguments = ["account"]
@@ -95,7 +96,8 @@ final class ControlledProgram {
     /// The same, which must succeed and print JSON.
     func json(_ arguments: String...) throws -> [String: Any] {
         let directory = try Locations.freshDirectory("controlled-nopal")
-        let result = try ProcessRun(program: Locations.nopal, arguments: arguments + ["--json"], directory: directory).run()
+        let result = try ProcessRun(program: Locations.nopal, arguments: arguments + ["--json"], directory: directory)
+            .run()
         try #require(result.ending == .exited(0), "\(result.command)\n\(result.errors)")
         let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
         return try #require(object as? [String: Any])
@@ -116,7 +118,8 @@ final class ControlledProgram {
         var changed: [String: Int] = [:]
         for line in maps.split(separator: "\n") {
             let parts = line.split(separator: " ", omittingEmptySubsequences: true)
-            guard parts.count >= 6, parts[1].contains("x"), parts[5].hasPrefix("/"), !parts[5].hasPrefix("/memfd:") else { continue }
+            guard parts.count >= 6, parts[1].contains("x"), parts[5].hasPrefix("/"), !parts[5].hasPrefix("/memfd:")
+            else { continue }
             let ends = parts[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
             let offset = try #require(UInt64(parts[2], radix: 16))
             let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: String(parts[5])))
@@ -134,7 +137,8 @@ final class ControlledProgram {
     /// Mappings that are both writable and executable.
     func openText() throws -> [String] {
         try String(contentsOfFile: "/proc/\(pid)/maps", encoding: .utf8).split(separator: "\n")
-            .filter { $0.split(separator: " ")[1].hasPrefix("rwx") || $0.split(separator: " ")[1].contains("wx") }.map(String.init)
+            .filter { $0.split(separator: " ")[1].hasPrefix("rwx") || $0.split(separator: " ")[1].contains("wx") }.map(
+                String.init)
     }
 
     func count(_ folder: String) throws -> Int {
@@ -155,11 +159,14 @@ final class Attached {
         let directory = try Locations.freshDirectory("attach")
         trace = directory.appendingPathComponent("trace")
         run = ProcessRun(
-            program: Locations.nopal, arguments: ["attach", "\(program.pid)", "-o", trace.path] + options, directory: directory)
+            program: Locations.nopal, arguments: ["attach", "\(program.pid)", "-o", trace.path] + options,
+            directory: directory)
         host = try run.start()
         let said = directory.appendingPathComponent("stderr")
         while process_await_end(host, 2) == 0 {
-            if let text = try? String(contentsOf: said, encoding: .utf8), text.contains("attached to \(program.pid)") { return }
+            if let text = try? String(contentsOf: said, encoding: .utf8), text.contains("attached to \(program.pid)") {
+                return
+            }
         }
         let result = try run.finish(host)
         throw ControlledError.unexpected("\(result.command): \(result.ending) \(result.errors)")

@@ -28,6 +28,7 @@ static inline void nopal_store_release32(void *at, uint32_t value) {
 static inline void nopal_store_release64(void *at, uint64_t value) {
     __atomic_store_n((uint64_t *)at, value, __ATOMIC_RELEASE);
 }
+static inline void nopal_full_barrier(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 static inline uint32_t nopal_fetch_add32(void *at, uint32_t value) {
     return __atomic_fetch_add((uint32_t *)at, value, __ATOMIC_ACQ_REL);
 }

@@ -20,9 +20,9 @@ public struct LiveOptions: Equatable, Sendable {
 
 /// Changes the sites of one running process: reads how they stand, plans, and has the plans run, by
 /// the agent's helper or, where threads have to be stopped, by ptrace.
-struct LiveControl {
+package struct LiveControl {
     let traced: TracedProcess
-    let memory: ProcessMemory
+    package let memory: ProcessMemory
     let session: SessionModules
     var options: LiveOptions
     /// The helper of the process; it is started if there is none.
@@ -45,7 +45,7 @@ struct LiveControl {
     /// - Parameters:
     ///   - arms: sites in their original form are armed; else they count as being off.
     ///   - extra, duty: what else is to be done in the one stop.
-    func change(
+    package func change(
         to target: SiteForm, verb: String, arms: Bool, extra: [Plan] = [],
         duty: @escaping StoppedExecutor.Duty = { _, _ in },
         where selects: (FunctionSite) -> Bool
@@ -161,25 +161,29 @@ struct LiveControl {
     }
 
     /// What is known of the machine and the process.
-    var environment: PatchEnvironment {
+    package var environment: PatchEnvironment {
         PatchEnvironment(
             vendor: Processor.vendor, isStrict: options.isStrict, hasCoreSync: Processor.hasCoreSync,
             trapObstacle: options.wanted == .breakpoint ? trapObstacle() : nil)
     }
 
-    /// A breakpoint kills a thread that blocks SIGTRAP.
+    /// A breakpoint kills a thread that blocks SIGTRAP. The agent blocks every signal for a moment where it
+    /// changes a thread's block, and runs into no breakpoint there: who is seen once without is none of them.
     private func trapObstacle() -> String? {
         let trap: UInt64 = 1 << 4
-        for thread in ThreadStatus.tasks(process) where thread != traced.helper?.thread {
-            let status = ThreadStatus.fields("/proc/\(process)/task/\(thread)/status")
-            if ThreadStatus.mask(status, "SigBlk") & trap != 0 {
-                return "a thread blocks SIGTRAP, and a breakpoint would kill it"
+        var blocking = ThreadStatus.tasks(process).filter { $0 != traced.helper?.thread }
+        for attempt in 0..<20 {
+            if attempt > 0 { usleep(500) }
+            blocking = blocking.filter { thread in
+                let status = ThreadStatus.fields("/proc/\(process)/task/\(thread)/status")
+                return ThreadStatus.mask(status, "SigBlk") & trap != 0
             }
+            if blocking.isEmpty { return nil }
         }
-        return nil
+        return "thread \(blocking[0]) blocks SIGTRAP, and a breakpoint would kill it"
     }
 
-    func runByAgent(_ plan: Plan, _ text: Range<UInt64>, _ outcome: inout LiveOutcome) throws(LiveError) {
+    package func runByAgent(_ plan: Plan, _ text: Range<UInt64>, _ outcome: inout LiveOutcome) throws(LiveError) {
         let file: PlanFile
         do { file = try PlanFile(plan) } catch { throw .planFailed(process, what: "\(error)") }
         defer { close(file.descriptor) }

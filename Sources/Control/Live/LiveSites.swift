@@ -25,7 +25,7 @@ public struct LiveSites {
         try self.init(memory: ProcessMemory(process: process))
     }
 
-    init(memory: ProcessMemory) {
+    package init(memory: ProcessMemory) {
         self.memory = memory
         let maps = (try? ProcessMaps.read(process: memory.process)) ?? []
         arenas = maps.filter { $0.path.hasPrefix("/memfd:nopal-bundle") && $0.permissions.hasPrefix("r-x") }
@@ -35,7 +35,7 @@ public struct LiveSites {
     func isStub(_ address: UInt64) -> Bool { arenas.contains { $0.contains(address) } }
 
     /// What stands around a module's sites: whole words of 8 bytes. Nil when it is not mapped any more.
-    func code(of sites: some Sequence<Site>, bias: UInt64) -> CodeImage? {
+    package func code(of sites: some Sequence<Site>, bias: UInt64) -> CodeImage? {
         var low = UInt64.max
         var high: UInt64 = 0
         for site in sites {

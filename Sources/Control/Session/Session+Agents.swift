@@ -119,7 +119,7 @@ extension Session {
     }
 
     /// The process of that id; after an exec, what it became.
-    func process(_ id: Int32) -> TracedProcess? {
+    package func process(_ id: Int32) -> TracedProcess? {
         processes.values.first { $0.process == UInt32(bitPattern: id) && !detached.contains($0.process) }
     }
 }

@@ -9,7 +9,7 @@ extension Session {
     private static let helperIdleNanos: UInt64 = 1_000_000_000
     private static let patienceNanos: UInt64 = 30_000_000_000
 
-    func control(_ process: TracedProcess, _ options: LiveOptions) throws(LiveError) -> LiveControl {
+    package func control(_ process: TracedProcess, _ options: LiveOptions) throws(LiveError) -> LiveControl {
         let memory = try ProcessMemory(process: pid_t(bitPattern: process.process))
         return LiveControl(
             traced: process, memory: memory, session: shared, options: options,

@@ -42,6 +42,7 @@ extension Session {
     }
 
     func reaped(_ program: pid_t) -> Int32? {
+        if let status = ThreadReports.end(of: program) { return status }
         var status: Int32 = 0
         let isEnded = unsafe waitpid(program, &status, WNOHANG) == program && (status & 0xff != 0x7f)
         return isEnded ? status : nil

@@ -27,6 +27,8 @@ public final class Session {
     var detached: Set<UInt32> = []
     var known: Set<UInt32> = []
     var wasTraced = false
+    /// For tests of this package: runs on the session's own thread, once a turn.
+    package var eachTurn: ((Session) -> Void)?
 
     static let newcomerLimit = 256
 
@@ -82,6 +84,7 @@ public final class Session {
             poll()
             armLive()
             serveRequests()
+            eachTurn?(self)
             dismissIdleHelpers()
             Latecomers.letGo()
             if let program, status == nil { status = reaped(program) }
@@ -111,12 +114,12 @@ public final class Session {
     ///
     /// - Parameter awaited: a socket that is left to the caller; true when it has something to say.
     @discardableResult
-    func poll(awaiting awaited: Int32 = -1) -> Bool {
+    package func poll(awaiting awaited: Int32 = -1, timeoutMilliseconds: Int32 = 5) -> Bool {
         var waiting = [pollfd(fd: socket.listener, events: Int16(POLLIN), revents: 0)]
         if awaited >= 0 { waiting.append(pollfd(fd: awaited, events: Int16(POLLIN), revents: 0)) }
         waiting += processes.keys.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         waiting += newcomers.keys.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        let count = unsafe Glibc.poll(&waiting, nfds_t(waiting.count), 5)
+        let count = unsafe Glibc.poll(&waiting, nfds_t(waiting.count), timeoutMilliseconds)
         guard count > 0 else { return false }
         var isReady = false
         for ready in waiting where ready.revents != 0 {

@@ -6,7 +6,7 @@ import Stubs
 import TraceFormat
 
 /// One process of a session: its connection, what it has mapped, and where the agent's parts lie in it.
-final class TracedProcess {
+package final class TracedProcess {
     let connection: Connection
     let process: UInt32
     let parent: UInt32
@@ -23,17 +23,17 @@ final class TracedProcess {
     private var pending: [PendingModule] = []
     private var hasUnwinder = false
     private var isStarted = false
-    private(set) var modules: [LoadedModule] = []
+    package private(set) var modules: [LoadedModule] = []
     private(set) var hooks: [FunctionHook] = []
     /// The stubs of bundles whose sites a live plan has still to arm, by runtime address of the site.
-    var waitingStubs: [UInt64: UInt64] = [:]
+    package var waitingStubs: [UInt64: UInt64] = [:]
     /// System calls of its threads that stops have rewound.
-    let rewinds = RewoundCalls()
+    package let rewinds = RewoundCalls()
     /// Nanoseconds: the longest that a thread of it stood because of us.
-    var longestStallNanos: UInt64 = 0
+    package var longestStallNanos: UInt64 = 0
     var helper: HelperConnection?
     /// True once its agent has mapped what it was sent.
-    var isReady = false
+    package var isReady = false
 
     /// Why an agent says hello.
     enum AgentOrigin: UInt64 {
@@ -198,14 +198,14 @@ final class TracedProcess {
 }
 
 /// A module as one process has it mapped.
-struct LoadedModule {
-    let image: ModuleImage
+package struct LoadedModule {
+    package let image: ModuleImage
     /// Nil when it has no site at all.
     let traced: TracedModule?
-    let bias: UInt64
+    package let bias: UInt64
 
     /// The runtime pages of a range of link-time addresses.
-    func pages(_ range: Range<UInt64>) -> Range<UInt64> {
+    package func pages(_ range: Range<UInt64>) -> Range<UInt64> {
         (range.lowerBound &+ bias) & ~4095..<((range.upperBound &+ bias) + 4095) & ~4095
     }
 

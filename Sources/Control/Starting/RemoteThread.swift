@@ -63,12 +63,12 @@ final class RemoteThread {
 
     private static func report(of thread: pid_t, patienceNanos: UInt64) -> Int32? {
         let end = nopal_clock_nanos(CLOCK_MONOTONIC) + patienceNanos
-        var status: Int32 = 0
         while nopal_clock_nanos(CLOCK_MONOTONIC) < end {
-            let found = unsafe nopal_wait_thread(thread, &status)
-            if found == 1 { return status }
-            if found < 0 { return 0 }
-            usleep(20)
+            switch ThreadReports.take(thread) {
+            case .stopped(let status): return status
+            case .gone: return 0
+            case .nothingYet: usleep(20)
+            }
         }
         return nil
     }

@@ -10,14 +10,17 @@ enum Latecomers {
     /// To be called now and then by the thread that stops others.
     static func letGo() {
         guard unsafe !threads.isEmpty else { return }
-        unsafe threads.removeAll { thread in
-            var status: Int32 = 0
-            let found = unsafe nopal_wait_thread(thread, &status)
-            if found == 0 { return false }
-            if found == 1 {
-                let isSignal = nopal_stop_kind(status) == Int32(nopal_stop_signal)
-                _ = nopal_ptrace_detach(thread, isSignal ? nopal_stop_signal_number(status) : 0)
-            }
+        unsafe threads.removeAll { letGo($0) }
+    }
+
+    /// False while it has not stopped yet.
+    static func letGo(_ thread: pid_t) -> Bool {
+        switch ThreadReports.take(thread) {
+        case .nothingYet: return false
+        case .gone: return true
+        case .stopped(let status):
+            let isSignal = nopal_stop_kind(status) == Int32(nopal_stop_signal)
+            _ = nopal_ptrace_detach(thread, isSignal ? nopal_stop_signal_number(status) : 0)
             return true
         }
     }

@@ -3,8 +3,8 @@ import Patching
 
 /// The memory of another process, through /proc/PID/mem: reaches text that is not writable, and
 /// fails, instead of faulting, where nothing is mapped.
-final class ProcessMemory {
-    let process: pid_t
+package final class ProcessMemory {
+    package let process: pid_t
     private let file: Int32
 
     /// Throws: `.notPermitted` or `.noSuchProcess`.

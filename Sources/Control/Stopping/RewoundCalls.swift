@@ -6,7 +6,9 @@ import Glibc
 /// They would return EINTR although no signal came; so they are made to run again.
 ///
 /// Source: signal(7), "Interruption of system calls and library functions by stop signals".
-final class RewoundCalls {
+package final class RewoundCalls {
+    package init() {}
+
     /// A call that was rewound before and is still the same one.
     private struct Call: Equatable {
         var number: UInt64
@@ -34,9 +36,9 @@ final class RewoundCalls {
         else { return forget(thread) }
         let number = UInt64(registers.orig_rax)
         // Neither is to be done twice.
-        guard number != Number.close, number != Number.connect, thread.signal == 0,
-            !hasSignal(thread.thread, of: process)
-        else { return forget(thread) }
+        guard number != Number.close, number != Number.connect, !hasSignal(thread, of: process) else {
+            return forget(thread)
+        }
         shortenLimit(&thread, number)
         let systemCallByteCount: UInt64 = 2
         thread.registers.rip = numericCast(UInt64(registers.rip) &- systemCallByteCount)
@@ -50,12 +52,21 @@ final class RewoundCalls {
         if Int64(bitPattern: UInt64(thread.registers.orig_rax)) < 0 { known[thread.thread] = nil }
     }
 
-    /// A signal is about to be delivered to it: then the call was interrupted by that.
-    private func hasSignal(_ thread: pid_t, of process: pid_t) -> Bool {
-        let status = ThreadStatus.fields("/proc/\(process)/task/\(thread)/status")
+    /// A signal is about to be delivered to it that does something: then the call was interrupted by that.
+    ///
+    /// What is ignored, by default or by choice, interrupts nobody; but a thread that is being
+    /// traced gets it all the same, to show it to its tracer.
+    private func hasSignal(_ thread: StoppedThread, of process: pid_t) -> Bool {
+        let status = ThreadStatus.fields("/proc/\(process)/task/\(thread.thread)/status")
         let pending = ThreadStatus.mask(status, "SigPnd") | ThreadStatus.mask(status, "ShdPnd")
-        return pending & ~ThreadStatus.mask(status, "SigBlk") != 0
+        let stopped: UInt64 = thread.signal == 0 ? 0 : 1 << UInt64(thread.signal - 1)
+        let isHandled = ThreadStatus.mask(status, "SigCgt")
+        let ignored = ThreadStatus.mask(status, "SigIgn") | Self.ignoredByDefault & ~isHandled
+        return (pending & ~ThreadStatus.mask(status, "SigBlk") | stopped) & ~ignored != 0
     }
+
+    /// SIGCHLD, SIGCONT, SIGURG, SIGWINCH.
+    private static let ignoredByDefault: UInt64 = 1 << 16 | 1 << 17 | 1 << 22 | 1 << 27
 
     /// Stops that come faster than a time limit must not keep it from ever passing.
     private func shortenLimit(_ thread: inout StoppedThread, _ number: UInt64) {

@@ -2,7 +2,7 @@ import Glibc
 import Programs
 
 /// Looks for code addresses on the stacks of stopped threads.
-struct StackScan {
+package struct StackScan {
     let memory: ProcessMemory
     let maps: [MapEntry]
 

@@ -4,33 +4,39 @@ import Patching
 import Programs
 
 /// What came of a plan.
-struct ExecutionReport {
-    var stores = 0
+package struct ExecutionReport {
+    package var stores = 0
     /// From before the first store to behind the last.
-    var executeNanos: UInt64 = 0
+    package var executeNanos: UInt64 = 0
     /// The longest that any thread stood stopped.
-    var stoppedNanos: UInt64 = 0
-    var longestSyncNanos: UInt64 = 0
+    package var stoppedNanos: UInt64 = 0
+    package var longestSyncNanos: UInt64 = 0
 }
 
 /// Runs plans of the protocol *stopped*, by ptrace: parks all threads, moves those that stand
 /// inside a window, stores, lets them go on.
-struct StoppedExecutor {
+package struct StoppedExecutor {
     let memory: ProcessMemory
     let rewinds: RewoundCalls
     /// False only for a canary: threads are not looked at.
     var looksAtThreads = true
 
+    package init(memory: ProcessMemory, rewinds: RewoundCalls, looksAtThreads: Bool = true) {
+        self.memory = memory
+        self.rewinds = rewinds
+        self.looksAtThreads = looksAtThreads
+    }
+
     private static let attempts = 50
 
     /// What the stopped process is used for besides, before it goes on.
-    typealias Duty = (StoppedProcess, StackScan) -> Void
+    package typealias Duty = (StoppedProcess, StackScan) -> Void
 
     /// Runs all plans in one stop.
     ///
     /// Throws: `.planFailed` when other bytes than expected stand there, or when a thread stays where it can't
     /// be moved from; nothing is stored then.
-    func run(_ plans: [Plan], duty: Duty = { _, _ in }) throws(LiveError) -> ExecutionReport {
+    package func run(_ plans: [Plan], duty: Duty = { _, _ in }) throws(LiveError) -> ExecutionReport {
         var steps: [PlanStep] = []
         for plan in plans { steps += plan.steps }
         let images = try PageImage.images(of: steps, in: memory)

@@ -4,7 +4,7 @@ import Glibc
 /// All threads of a process, stopped, until `resume`.
 ///
 /// Source: ptrace(2), PTRACE_SEIZE, PTRACE_INTERRUPT, "PTRACE_EVENT stops". To be used from one thread.
-final class StoppedProcess {
+package final class StoppedProcess {
     let process: pid_t
     private(set) var threads: [StoppedThread] = []
     /// Processes that were being made: they share or copy the memory, and wait as well.
@@ -71,13 +71,11 @@ final class StoppedProcess {
 
     /// Takes what a thread reports; false when there is nothing yet.
     private func takeReport(_ thread: pid_t) -> Bool {
-        var status: Int32 = 0
-        let found = unsafe nopal_wait_thread(thread, &status)
-        if found == 0 { return false }
+        let report = ThreadReports.take(thread)
+        if report == .nothingYet { return false }
         pending.removeAll { $0 == thread }
-        guard found == 1 else { return true }
+        guard case .stopped(let status) = report else { return true }
         switch nopal_stop_kind(status) {
-        case Int32(nopal_stop_gone): return true
         case Int32(nopal_stop_clone): noteNewTask(of: thread)
         case Int32(nopal_stop_signal): signals[thread] = nopal_stop_signal_number(status)
         default: break
@@ -132,16 +130,9 @@ final class StoppedProcess {
     }
 
     private func letGoLate(_ thread: pid_t) {
-        var status: Int32 = 0
         let end = nopal_clock_nanos(CLOCK_MONOTONIC) + 100_000_000
         while nopal_clock_nanos(CLOCK_MONOTONIC) < end {
-            let found = unsafe nopal_wait_thread(thread, &status)
-            if found < 0 { return }
-            if found == 1 {
-                let isSignal = nopal_stop_kind(status) == Int32(nopal_stop_signal)
-                _ = nopal_ptrace_detach(thread, isSignal ? nopal_stop_signal_number(status) : 0)
-                return
-            }
+            if Latecomers.letGo(thread) { return }
             usleep(200)
         }
         Latecomers.add(thread)

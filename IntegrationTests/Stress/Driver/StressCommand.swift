@@ -1,0 +1,112 @@
+import ArgumentParser
+import Control
+import Glibc
+import Patching
+import TraceFormat
+
+@main
+struct StressCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nopal-stress",
+        abstract: "Patches the hammer while it runs, and holds its trace against its own account.",
+        discussion: "Ends with 'N passed, N failed'. FOLDER holds the programs of IntegrationTests/Stress/build.")
+
+    @Argument var folder: String
+    @Option(help: "All storms together, seconds.") var seconds = 60.0
+    @Option(help: "Each canary may take so long, seconds.") var canarySeconds = 30.0
+    @Option(help: "Only these kinds of site.") var variant: [String] = []
+    @Option(help: "Seed of the random choices.") var seed: UInt64 = 1
+    @Flag(help: "A canary that does not break the hammer is a failure; else it is only reported.") var strictCanaries =
+        false
+    @Flag(help: "No canaries.") var noCanaries = false
+
+    private struct Kind {
+        var variant: String
+        var wanted: PatchProtocol?
+        var disarms: Bool
+    }
+
+    func run() throws {
+        let place = folder + "/run"
+        mkdir(place, 0o755)
+        var passed = 0
+        var failed = 0
+        var toggles: UInt64 = 0
+        let variants = variant.isEmpty ? ["nops", "nop", "fentry", "mcount", "xray"] : variant
+        let kinds = variants.flatMap { variant in
+            [PatchProtocol.singleStore, .breakpoint, .stopped].map {
+                Kind(variant: variant, wanted: $0, disarms: $0 != .singleStore)
+            }
+        }
+        for (index, kind) in kinds.enumerated() {
+            let (isGood, count) = try storm(kind, place, seconds / Double(kinds.count), seed &+ UInt64(index))
+            toggles += count
+            if isGood { passed += 1 } else { failed += 1 }
+        }
+        for canary in noCanaries ? [] : Canary.allCases where variants.contains(canary.variant) {
+            if try self.canary(canary, place) { passed += 1 } else { failed += 1 }
+        }
+        print("\(toggles) toggles")
+        print("\(passed) passed, \(failed) failed")
+        if failed > 0 { throw ExitCode(1) }
+    }
+
+    private func storm(_ kind: Kind, _ place: String, _ seconds: Double, _ seed: UInt64) throws -> (Bool, UInt64) {
+        let hammering = Hammering(
+            folder: folder, variant: kind.variant, place: place,
+            arguments: ["3", "--all", "--gap", "300", "--seed", "\(seed)", "--slots", "16000"])
+        var outcome = Storm.Outcome()
+        let ended = try hammering.run(whenFull: .wait, limitSeconds: Int(seconds) + 60) { session, process, oracle in
+            var storm = Storm(
+                session: session, process: process, oracle: oracle, disarms: kind.disarms, random: SplitMix(state: seed)
+            )
+            outcome = storm.run(kind.wanted, seconds: seconds)
+        }
+        var problems = outcome.failure.map { [$0] } ?? []
+        if ended.waitStatus != 0 { problems.append("the hammer's wait status is \(ended.waitStatus ?? -1)") }
+        problems += ended.notes
+        var text = ""
+        if let oracle = hammering.oracle {
+            let verdict = try Verdict(tracePath: hammering.tracePath, oracle: oracle)
+            problems += verdict.problems
+            let kinds = outcome.plans.sorted { $0.key < $1.key }.map { "\($0.value) by \($0.key)" }.joined(
+                separator: ", ")
+            text =
+                "\(outcome.toggles) toggles (\(kinds)), recorded \(verdict.recordedCalls) calls: certain \(verdict.certainCalls), "
+                + "uncertain \(verdict.uncertainCalls); longest stall \(outcome.longestStallNanos / 1000) us"
+        } else {
+            problems.append("the hammer never was ready")
+        }
+        let name = "storm \(kind.variant) by \(kind.wanted?.rawValue ?? "any")"
+        report(name, text, problems)
+        if problems.isEmpty { unlink(hammering.tracePath) }
+        return (problems.isEmpty, outcome.toggles)
+    }
+
+    private func canary(_ canary: Canary, _ place: String) throws -> Bool {
+        let hammering = Hammering(
+            folder: folder, variant: canary.variant, place: place, arguments: ["3", "--seed", "\(seed)"])
+        var found: UInt64?
+        let ended = try hammering.run(whenFull: .overwrite, limitSeconds: Int(canarySeconds) + 60) {
+            session, process, oracle in
+            found =
+                (try? CanaryRun(canary: canary, session: session, process: process, oracle: oracle).run(
+                    seconds: canarySeconds)) ?? nil
+        }
+        unlink(hammering.tracePath)
+        let isBroken = found != nil && ended.waitStatus != 0
+        let text =
+            isBroken
+            ? "broke the hammer after \(found ?? 0) changes (wait status \(ended.waitStatus ?? 0)), as it has to"
+            : "did not break the hammer in \(canarySeconds) s"
+        report("canary \(canary.rawValue)", text, isBroken || !strictCanaries ? [] : ["a check that cannot fail"])
+        return isBroken || !strictCanaries
+    }
+
+    private func report(_ name: String, _ text: String, _ problems: [String]) {
+        print("\(problems.isEmpty ? "ok   " : "FAIL ") \(name): \(text)")
+        for problem in problems.prefix(20) { print("      \(problem)") }
+        if problems.count > 20 { print("      and \(problems.count - 20) more") }
+        fflush(nil)
+    }
+}
