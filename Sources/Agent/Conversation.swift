@@ -95,7 +95,10 @@ enum Conversation {
         AgentState.hostProcess = UInt32(truncatingIfNeeded: channel.field(1))
         AgentState.depthLimit = channel.field(2)
         // A limit on address space may not leave room for all of it.
+        let limit: UInt64 = 1 << 24
         var count = channel.field(0)
+        let file = System.fileByteCount(descriptor)
+        guard count <= limit, file >= UInt64(SessionMemory.byteCount(blockCount: Int(count))) else { return false }
         while count >= 8 {
             let byteCount = UInt64(SessionMemory.byteCount(blockCount: Int(count)))
             let at = System.map(descriptor, byteCount: byteCount, protection: readWrite, shared: true)

@@ -33,7 +33,7 @@ enum Hooks {
         let address = nopal_load64(hook &+ 8)
         guard function < HookedFunctions.count, address != 0 else { return }
         HookedFunctions.setResume(UInt32(truncatingIfNeeded: function), nopal_load64(hook &+ 16))
-        if writes && nopal_load_bytes(address, 8) == nopal_load64(hook &+ 24) {
+        if writes && System.readSafely(address, process: AgentState.process) == nopal_load64(hook &+ 24) {
             write(at: address, jumpTo: HookedFunctions.code(UInt32(truncatingIfNeeded: function)))
         }
     }

@@ -113,7 +113,9 @@ enum LiveExecutor {
 
     /// Whether every step is one that the agent knows, and every store a natural one into the text.
     private static func isWellFormed(_ plan: LivePlan) -> Bool {
-        guard plan.textLow % 4096 == 0, plan.textHigh % 4096 == 0, plan.textLow < plan.textHigh else { return false }
+        guard plan.textLow % 4096 == 0, plan.textHigh % 4096 == 0, MapsReader.isText(plan.textLow, plan.textHigh) else {
+            return false
+        }
         for index in 0..<plan.stepCount {
             guard let kind = StepKind(rawValue: plan.kind(index)) else { return false }
             guard kind == .store || kind == .storeAgain else { continue }

@@ -15,9 +15,10 @@ enum PlanExecutor {
         let text = (low: channel.field(5), high: channel.field(6))
         let bias = nopal_load64(channel.textAddress)
         guard isWellFormed(channel, descriptor), let entry = BundleEntry.take() else { return (0, siteCount) }
+        // Private: the host changes single stubs of one process, and a forked child keeps its own.
         let arena = System.map(
             descriptor, byteCount: arenaByteCount, protection: System.protectRead | System.protectExecute,
-            shared: true, address: address)
+            shared: false, address: address)
         if arena == 0 {
             entry.giveUp()
             return (0, siteCount)
@@ -49,7 +50,7 @@ enum PlanExecutor {
         let limit: UInt64 = 1 << 40
         guard descriptor >= 0, address % 4096 == 0, arenaByteCount % 4096 == 0, arenaByteCount > 0,
             arenaByteCount < limit, channel.field(2) < arenaByteCount, channel.field(3) < limit,
-            channel.field(4) < limit
+            channel.field(4) < limit, MapsReader.isText(channel.field(5), channel.field(6))
         else { return false }
         let plan = channel.field(3) &* UInt64(Bundle.stepByteCount) &+ channel.field(4) &* UInt64(Bundle.siteByteCount)
         return System.fileByteCount(descriptor) >= arenaByteCount &+ plan
@@ -71,7 +72,8 @@ enum PlanExecutor {
                 let address = nopal_load64(step &+ 8)
                 // The steps of a site stand together: after one is refused, so are its others.
                 if address &- refusedSite < 32 { continue }
-                if !store(step, address) {
+                let isInside = address >= text.low && address &+ UInt64(nopal_load32(step &+ 4)) <= text.high
+                if !isInside || !store(step, address) {
                     refused = refused &+ 1
                     refusedSite = address
                 }
@@ -82,6 +84,7 @@ enum PlanExecutor {
 
     private static func store(_ step: UInt64, _ address: UInt64) -> Bool {
         let width = nopal_load32(step &+ 4)
+        if width > 8 { return false }
         if nopal_load_bytes(address, width) != nopal_load64(step &+ 24) { return false }
         nopal_store_bytes(address, nopal_load64(step &+ 16), width)
         return true

@@ -19,10 +19,16 @@ public struct CodeImage: Sendable {
     }
 
     private func piece(at address: UInt64, byteCount: Int) -> Piece? {
-        if pieces.count == 1, address >= pieces[0].start, address &+ UInt64(byteCount) <= pieces[0].end {
-            return pieces[0]
+        var low = 0
+        var high = pieces.count
+        while low < high {
+            let middle = (low + high) / 2
+            if pieces[middle].end <= address { low = middle + 1 } else { high = middle }
         }
-        return pieces.last { $0.start <= address && address &+ UInt64(byteCount) <= $0.end }
+        guard low < pieces.count, pieces[low].start <= address, address &+ UInt64(byteCount) <= pieces[low].end else {
+            return nil
+        }
+        return pieces[low]
     }
 
     /// `width` bytes (at most 8) as a little-endian number; nil where the image has none.

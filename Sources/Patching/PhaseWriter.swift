@@ -69,7 +69,33 @@ struct PhaseWriter {
         }
         plan.steps.append(.park)
         for planned in changes { try append(planned, 0..<planned.new.count, to: &plan) }
+        var stubs: [(address: UInt64, step: PlanStep)] = []
+        for planned in changes { stubs += try redirections(planned.change) }
+        // Stubs lie elsewhere, in an order of their own; all threads are stopped.
+        if !stubs.isEmpty { plan.steps += [.maintainCaches] + stubs.sorted { $0.address < $1.address }.map(\.step) }
         plan.steps.append(.resume)
+    }
+
+    /// Byte by byte, since displacements are not aligned.
+    private func redirections(_ change: SiteChange) throws(PlanError) -> [(address: UInt64, step: PlanStep)] {
+        guard let target = change.bodyTarget else { return [] }
+        var steps: [(UInt64, PlanStep)] = []
+        for hole in change.bodyHoles {
+            guard let old = code.word(at: hole, width: 4) else { throw .unexpected(hole) }
+            let distance = Int64(bitPattern: target &- (hole &+ 4))
+            guard let near = Int32(exactly: distance) else { throw .outOfRange(site: change.address, distance: distance) }
+            let new = UInt64(UInt32(bitPattern: near))
+            for byte in UInt64(0)..<4 where (old ^ new) >> (8 * byte) & 0xff != 0 {
+                steps.append(
+                    (
+                        hole &+ byte,
+                        .store(
+                            address: hole &+ byte, width: 1, value: new >> (8 * byte) & 0xff,
+                            expected: old >> (8 * byte) & 0xff)
+                    ))
+            }
+        }
+        return steps
     }
 
     private func window(_ change: SiteChange) -> Window {

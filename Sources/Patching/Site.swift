@@ -33,6 +33,13 @@ public struct Site: Equatable, Sendable {
         self.tail = tail
     }
 
+    /// Where a stub enters the function once the site is armed: past what only fills the window, which stands
+    /// there in every form; a slid prologue has to be run, and is there only while the site is armed.
+    public var bodyAddress: UInt64 {
+        if case .mcountCall = shape { return address &+ UInt64(Self.sledByteCount) }
+        return address &+ UInt64(original.count)
+    }
+
     /// The size of a sled on x86-64: `test eax, imm32` or `jmp rel32`.
     public static let sledByteCount = 5
 }

@@ -8,6 +8,9 @@ public struct SiteChange: Equatable, Sendable {
     public var to: SiteForm
     /// Where the armed form leads; needed unless `to` is `.original`.
     public var stub: UInt64
+    /// Where the stub keeps its distances to a slid prologue, four bytes each, counted from their end. Once
+    /// the prologue is back in its place they have to lead there: a thread may be on its way.
+    public var bodyHoles: [UInt64] = []
 
     public init(site: Site, bias: UInt64, from: SiteForm, to: SiteForm, stub: UInt64 = 0) {
         self.site = site
@@ -21,7 +24,17 @@ public struct SiteChange: Equatable, Sendable {
     public var end: UInt64 { address &+ UInt64(site.original.count) }
 
     /// The change that takes this one back.
-    public var inverse: SiteChange { SiteChange(site: site, bias: bias, from: to, to: from, stub: stub) }
+    public var inverse: SiteChange {
+        var inverse = SiteChange(site: site, bias: bias, from: to, to: from, stub: stub)
+        inverse.bodyHoles = bodyHoles
+        return inverse
+    }
+
+    /// Where the stub has to lead afterwards; nil where that is the same in every form.
+    var bodyTarget: UInt64? {
+        guard case .mcountCall = site.shape else { return nil }
+        return to == .original ? address : site.bodyAddress &+ bias
+    }
 
     /// Between off and on: one byte.
     public var isToggle: Bool { from != .original && to != .original }

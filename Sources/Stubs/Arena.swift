@@ -5,12 +5,15 @@ import TraceFormat
 public struct StubRequest: Sendable {
     /// The runtime address of the site's sled.
     public var site: UInt64
+    /// Where the stub calls the body: behind the sled, past NOPs that only fill the window.
+    public var body: UInt64
     /// The function's id in the trace.
     public var function: UInt32
     public var hasExit: Bool
 
-    public init(site: UInt64, function: UInt32, hasExit: Bool) {
+    public init(site: UInt64, body: UInt64? = nil, function: UInt32, hasExit: Bool) {
         self.site = site
+        self.body = body ?? site &+ 5
         self.function = function
         self.hasExit = hasExit
     }
@@ -110,6 +113,15 @@ public struct Arena: Sendable {
         self.stubs = stubs
     }
 
+    /// Where stubs keep the distance to their body: for each kind of stub, offsets of four bytes each that count
+    /// from their own end.
+    public static func bodyHoles() -> [[Int]] {
+        let state = ThreadStateLayout(base: 0)
+        return [
+            StubTemplate.entryAndExit(state), .entryAndExit(state, depthLimited: true), .entryOnly(state),
+        ].map { template in template.holes.filter { $0.hole == .body }.map(\.offset) }
+    }
+
     private static func runs(
         _ address: UInt64, _ full: StubTemplate, _ fullCount: Int, _ short: StubTemplate, _ shortCount: Int
     ) -> [StubRun] {
@@ -162,7 +174,7 @@ public struct Arena: Sendable {
             case .thunk(let thunk):
                 value = UInt32(truncatingIfNeeded: thunksOffset + thunk.rawValue * thunkByteCount - Int(after))
             case .body:
-                let distance = Int64(bitPattern: request.site &+ 5 &- (arena &+ after))
+                let distance = Int64(bitPattern: request.body &- (arena &+ after))
                 guard let near = Int32(exactly: distance) else { throw .outOfRange(distance) }
                 value = UInt32(bitPattern: near)
             }

@@ -29,9 +29,9 @@ struct CanaryRun {
         let control = try session.control(process, LiveOptions())
         guard let module = process.modules.first(where: { !$0.image.sites.isEmpty }) else { return nil }
         let ids = sites(module)
-        oracle.focus(ids.functions)
+        if let focus = ids.focus { oracle.focus(focus) }
         // The word says `changing` all along: what is recorded does not matter here.
-        oracle.set(Array(ids.functions), .changing)
+        oracle.set(Array(0..<oracle.functionCount), .changing)
         let live = LiveSites(memory: control.memory)
         let states = live.states(of: module.image, bias: module.bias) { ids.names.contains($0.function.name) } ?? []
         var form = SiteForm.on
@@ -55,13 +55,17 @@ struct CanaryRun {
     }
 
     /// Neighbouring functions with a site that is worth it: one that straddles a line, where that matters.
-    private func sites(_ module: LoadedModule) -> (functions: Range<Int>, names: Set<String>) {
+    private func sites(_ module: LoadedModule) -> (focus: Range<Int>?, names: Set<String>) {
         var straddlers: Set<String> = []
         for site in module.image.sites {
             guard case .traceable(let patch, _, _) = site.verdict else { continue }
-            let isWanted = canary != .breakpointWithoutMiddleSync || [.line, .page].contains(patch.straddling)
+            let isWanted = canary == .naiveRewrite || [.line, .page].contains(patch.straddling)
             if isWanted { straddlers.insert(site.function.name) }
         }
+        // A thread stands between small NOPs while it waits for the second line, which calls of all functions
+        // push out of the caches.
+        let own = Set(oracle.range(0).map(oracle.name))
+        if canary == .stoppedWithoutLooking { return (nil, straddlers.intersection(own)) }
         // Callees are called as well, so only functions of the table's own count.
         let table = oracle.range(0)
         let best = table.first { straddlers.contains(oracle.name($0)) } ?? table.lowerBound

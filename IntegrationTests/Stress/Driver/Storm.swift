@@ -36,53 +36,125 @@ struct Storm {
         return outcome
     }
 
-    private mutating func run(_ wanted: PatchProtocol?, _ seconds: Double, _ outcome: inout Outcome) throws {
-        let ids = functions()
-        let control = try session.control(process, LiveOptions(wanted: wanted))
-        let anyway = try session.control(process, LiveOptions())
-        keepStubs()
-        let end = nopal_clock_nanos(CLOCK_MONOTONIC) + UInt64(seconds * 1e9)
-        while nopal_clock_nanos(CLOCK_MONOTONIC) < end {
-            // Every second batch is all of them; the others are chosen anew.
-            let share = random.next() % 2 == 0 ? 256 : random.next() % 256
-            let seed = random.next()
-            let chosen = Set(ids.values.filter { SplitMix.hash(UInt64($0) ^ seed) % 256 < share })
-            guard !chosen.isEmpty else { continue }
-            let states: [SiteForm] = disarms ? [.on, .off, .original] : [.on, .off]
-            let target = states[Int(random.next() % UInt64(states.count))]
-            let order = chosen.sorted()
-            oracle.set(order, .changing)
-            let selects = { (site: FunctionSite) in ids[site.function.name].map(chosen.contains) ?? false }
-            var done = try control.change(to: target, verb: "storm", arms: true, where: selects)
-            // What the protocol is not sound for is done by one that is.
-            if !done.refused.isEmpty { done = try anyway.change(to: target, verb: "storm", arms: true, where: selects) }
-            guard done.refused.isEmpty, done.changed + done.already == done.matched, done.matched == order.count else {
-                outcome.failure = "a change of \(order.count) sites came to \(done)"
-                return
-            }
-            oracle.set(order, target == .on ? .on : .off)
-            outcome.toggles += UInt64(done.changed)
-            for plan in done.plans { outcome.plans[plan.protocol, default: 0] += plan.sites }
-            session.poll(timeoutMilliseconds: 0)
-            guard isRunning(oracle.process) else {
-                outcome.failure = "the hammer has ended"
-                return
-            }
-        }
-        // All on at the end, as at the start.
-        oracle.set(ids.values.sorted(), .changing)
-        let last = try anyway.change(to: .on, verb: "storm", arms: true) { ids[$0.function.name] != nil }
-        oracle.set(ids.values.sorted(), .on)
-        outcome.toggles += UInt64(last.changed)
+    /// A site, and how the storm has left it.
+    private struct Target {
+        var function: Int
+        var site: Site
+        var bias: UInt64
+        var stub: UInt64
+        var bodyHoles: [UInt64]
+        var form: SiteForm
     }
 
-    /// Sites that go back to their original bytes are led to the same stubs again.
-    private func keepStubs() {
-        let live = LiveSites(memory: (try? session.control(process, LiveOptions()))!.memory)
-        for module in process.modules {
-            for state in live.states(of: module.image, bias: module.bias) ?? [] where state.stub != 0 {
-                process.waitingStubs[state.address] = state.stub
+    private mutating func run(_ wanted: PatchProtocol?, _ seconds: Double, _ outcome: inout Outcome) throws {
+        let control = try session.control(process, LiveOptions(wanted: wanted))
+        let live = LiveSites(memory: control.memory)
+        guard let module = process.modules.first(where: { !$0.image.sites.isEmpty }) else { return }
+        var targets = try targets(module, live)
+        let end = nopal_clock_nanos(CLOCK_MONOTONIC) + UInt64(seconds * 1e9)
+        var batch = 0
+        while nopal_clock_nanos(CLOCK_MONOTONIC) < end {
+            let chosen = choose(from: targets)
+            let states: [SiteForm] = disarms && random.next() % 4 == 0 ? [.original, .on] : [.on, .off]
+            let target = states[Int(random.next() % 2)]
+            try change(chosen, to: target, &targets, control, module, live, &outcome)
+            batch += 1
+            if batch % 64 == 0 { try check(targets, module, live) }
+            session.poll(timeoutMilliseconds: 0)
+            guard isRunning(oracle.process) else { throw StormError.ended }
+        }
+        // All on at the end, as at the start.
+        try change(Array(targets.indices), to: .on, &targets, control, module, live, &outcome)
+        try check(targets, module, live)
+    }
+
+    private func targets(_ module: LoadedModule, _ live: LiveSites) throws -> [Target] {
+        let ids = functions()
+        let states = live.states(of: module.image, bias: module.bias) { ids[$0.function.name] != nil } ?? []
+        guard states.count == ids.count, states.allSatisfy({ $0.form == .on }) else {
+            throw StormError.unexpected("\(states.count) of \(ids.count) functions are armed and on at the start")
+        }
+        return states.map { state in
+            Target(
+                function: ids[state.site.function.name] ?? 0, site: state.patch, bias: state.bias, stub: state.stub,
+                bodyHoles: state.bodyHoles, form: .on)
+        }
+    }
+
+    /// Every second batch is all of them; the others are chosen anew.
+    private mutating func choose(from targets: [Target]) -> [Int] {
+        let share = random.next() % 2 == 0 ? 256 : random.next() % 256
+        let seed = random.next()
+        return targets.indices.filter { SplitMix.hash(UInt64($0) ^ seed) % 256 < share }
+    }
+
+    private func change(
+        _ chosen: [Int], to form: SiteForm, _ targets: inout [Target], _ control: LiveControl, _ module: LoadedModule,
+        _ live: LiveSites, _ outcome: inout Outcome
+    ) throws {
+        let moving = chosen.filter { targets[$0].form != form }
+        guard !moving.isEmpty else { return }
+        let functions = moving.map { targets[$0].function }
+        oracle.set(functions, .changing)
+        let changes = moving.map { index in
+            let target = targets[index]
+            var change = SiteChange(site: target.site, bias: target.bias, from: target.form, to: form, stub: target.stub)
+            change.bodyHoles = target.bodyHoles
+            return change
+        }
+        guard let code = live.codeWithStubs(of: targets.lazy.map(\.site), bias: module.bias) else { throw StormError.ended }
+        let planner = LivePlanner(environment: control.environment, wanted: control.options.wanted)
+        let decided = try planner.plan(changes, in: code)
+        try run(decided.plans, control, module, &outcome)
+        // What the protocol is not sound for is done by one that is.
+        let others = decided.refused.map(\.change)
+        if !others.isEmpty {
+            let now = live.codeWithStubs(of: targets.lazy.map(\.site), bias: module.bias) ?? code
+            let second = try LivePlanner(environment: control.environment).plan(others, in: now)
+            guard second.refused.isEmpty else { throw StormError.unexpected("\(second.refused.count) sites have no protocol") }
+            try run(second.plans, control, module, &outcome)
+        }
+        for index in moving { targets[index].form = form }
+        oracle.set(functions, form == .on ? .on : .off)
+        outcome.toggles += UInt64(moving.count)
+    }
+
+    private func run(
+        _ plans: [Plan], _ control: LiveControl, _ module: LoadedModule, _ outcome: inout Outcome
+    ) throws {
+        for plan in plans {
+            outcome.plans[plan.patchProtocol.rawValue, default: 0] += plan.siteCount
+            if plan.patchProtocol == .stopped {
+                let report = try StoppedExecutor(memory: control.memory, rewinds: process.rewinds).run([plan])
+                process.longestStallNanos = max(process.longestStallNanos, report.stoppedNanos)
+            } else {
+                var ignored = LiveOutcome(pid: oracle.process, verb: "storm")
+                let text = module.image.textRanges.first { $0.contains(module.image.sites[0].address) } ?? 0..<0
+                try control.runByAgent(plan, module.pages(text), &ignored)
             }
+        }
+    }
+
+    /// Memory has to say what the storm believes.
+    private func check(_ targets: [Target], _ module: LoadedModule, _ live: LiveSites) throws {
+        guard let code = live.code(of: targets.lazy.map(\.site), bias: module.bias) else { throw StormError.ended }
+        for target in targets {
+            let form = target.site.form(in: code, bias: target.bias) { $0 == target.stub }
+            guard form == target.form else {
+                throw StormError.unexpected("\(oracle.name(target.function)) is \(form?.rawValue ?? "foreign"), not \(target.form)")
+            }
+        }
+    }
+}
+
+enum StormError: Error, CustomStringConvertible {
+    case ended
+    case unexpected(String)
+
+    var description: String {
+        switch self {
+        case .ended: "the hammer has ended"
+        case .unexpected(let what): what
         }
     }
 }

@@ -24,7 +24,7 @@ package struct LiveControl {
     let traced: TracedProcess
     package let memory: ProcessMemory
     let session: SessionModules
-    var options: LiveOptions
+    package var options: LiveOptions
     /// The helper of the process; it is started if there is none.
     let helper: () throws(LiveError) -> HelperConnection
     /// Serves the session's other connections until one has something to say; false when it ended.
@@ -84,9 +84,10 @@ package struct LiveControl {
             case .original where arms: unarmed.append(state)
             case .original: outcome.already += 1
             case .on, .off:
-                changes.append(
-                    SiteChange(
-                        site: state.patch, bias: state.bias, from: state.form ?? target, to: target, stub: state.stub))
+                var change = SiteChange(
+                    site: state.patch, bias: state.bias, from: state.form ?? target, to: target, stub: state.stub)
+                change.bodyHoles = state.bodyHoles
+                changes.append(change)
             }
         }
         guard !unarmed.isEmpty else { return changes }

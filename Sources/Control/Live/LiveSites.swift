@@ -13,6 +13,8 @@ public struct LiveSites {
         public var form: SiteForm?
         /// Where an armed site leads.
         public var stub: UInt64
+        /// See `SiteChange.bodyHoles`.
+        public var bodyHoles: [UInt64] = []
 
         public var address: UInt64 { patch.address &+ bias }
     }
@@ -48,6 +50,18 @@ public struct LiveSites {
         return CodeImage(start: start, bytes: bytes)
     }
 
+    /// The same with the stubs, where a plan has to change them.
+    package func codeWithStubs(of sites: some Sequence<Site>, bias: UInt64) -> CodeImage? {
+        guard var code = code(of: sites, bias: bias) else { return nil }
+        if hasSlides(sites) { StubBodies(memory: memory, arenas: arenas).add(to: &code) }
+        return code
+    }
+
+    /// Whether one of the sites slides its prologue: only there it matters where a stub leads.
+    private func hasSlides(_ sites: some Sequence<Site>) -> Bool {
+        sites.contains { if case .mcountCall = $0.shape { true } else { false } }
+    }
+
     /// The state of every traceable site that `selects` picks; nil when the module is gone.
     public func states(
         of image: ModuleImage, bias: UInt64, where selects: (FunctionSite) -> Bool = { _ in true }
@@ -61,11 +75,15 @@ public struct LiveSites {
         for site in image.sites {
             if case .traceable(let patch, _, _) = site.verdict, selects(site) { chosen.append((site, patch)) }
         }
-        guard let code = code(of: chosen.lazy.map(\.patch), bias: bias) else { return nil }
+        guard var code = code(of: chosen.lazy.map(\.patch), bias: bias) else { return nil }
+        let bodies = StubBodies(memory: memory, arenas: hasSlides(chosen.lazy.map(\.patch)) ? arenas : [])
+        bodies.add(to: &code)
         let states = chosen.map { site, patch in
             let form = patch.form(in: code, bias: bias, isStub: isStub)
             let stub = form == .on || form == .off ? patch.stub(in: code, bias: bias) ?? 0 : 0
-            return State(site: site, patch: patch, bias: bias, form: form, stub: stub)
+            return State(
+                site: site, patch: patch, bias: bias, form: form, stub: stub,
+                bodyHoles: bodies.holes(of: stub, patch, bias))
         }
         return (states, code)
     }

@@ -22,7 +22,9 @@ struct BundleFile {
         agent: AgentAddresses, depthLimited: Bool, isLive: Bool = false
     ) throws {
         let requests = sites.map {
-            StubRequest(site: $0.patch.address &+ bias, function: $0.function, hasExit: $0.hasExit)
+            StubRequest(
+                site: $0.patch.address &+ bias, body: $0.patch.bodyAddress &+ bias, function: $0.function,
+                hasExit: $0.hasExit)
         }
         let arena = try Arena(at: arenaAddress, agent: agent, requests: requests, depthLimited: depthLimited)
         stubs = arena.stubs

@@ -128,7 +128,7 @@ final class RemoteThread {
         _ = nopal_ptrace_set_signal_mask(thread, savedMask)
         rewinds.rewind(&saved, of: process)
         _ = unsafe nopal_ptrace_set_registers(thread, &saved.registers)
-        _ = nopal_ptrace_detach(thread, 0)
+        if nopal_ptrace_detach(thread, 0) < 0 { Latecomers.add(thread) }
         return nopal_clock_nanos(CLOCK_MONOTONIC) &- beganNanos
     }
 

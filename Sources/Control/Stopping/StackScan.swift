@@ -2,9 +2,23 @@ import Glibc
 import Programs
 
 /// Looks for code addresses on the stacks of stopped threads.
-package struct StackScan {
+///
+/// A thread's handlers may run on stacks of their own, one interrupting the other: each signal's frame says
+/// where the stack below goes on.
+package final class StackScan {
     let memory: ProcessMemory
     let maps: [MapEntry]
+    /// From the first to past the last byte of code.
+    private let code: Range<UInt64>
+    /// Whether a signal's handler returns to an address.
+    private var restorers: [UInt64: Bool] = [:]
+
+    init(memory: ProcessMemory, maps: [MapEntry]) {
+        self.memory = memory
+        self.maps = maps
+        let executable = maps.filter { $0.permissions.contains("x") }
+        code = (executable.first?.start ?? 0)..<(executable.last?.end ?? 0)
+    }
 
     /// A word on a stack whose value is an address of interest.
     struct Hit: Equatable {
@@ -15,33 +29,54 @@ package struct StackScan {
         var isSignalFrame: Bool
     }
 
+    /// A signal's frame: the address that its handler returns to, then `struct ucontext`.
+    /// Source: `struct rt_sigframe` of Linux, arch/x86; <sys/ucontext.h>.
+    private enum Frame {
+        static let stackPointer: UInt64 = 168
+        static let instructionPointer: UInt64 = 176
+    }
+
     /// Below the stack pointer, leaf functions keep up to 128 bytes.
     private static let redZone: UInt64 = 128
     private static let limit: UInt64 = 256 << 20
+    private static let stackLimit = 64
 
-    /// The words between a thread's stack pointer and its stack's end that `matches` picks, in `range` at first.
+    /// The words on a thread's stacks that lie in `range` and that `matches` picks.
     func hits(_ thread: StoppedThread, in range: Range<UInt64>, where matches: (UInt64) -> Bool) -> [Hit] {
-        let start = (thread.stackPointer &- Self.redZone) & ~7
-        guard let map = map(holding: thread.stackPointer) else { return [] }
-        let end = min(map.end, start &+ Self.limit)
         var found: [Hit] = []
-        var at = max(start, map.start)
-        let chunk = 1 << 18
-        while at < end {
-            let count = Int(min(UInt64(chunk), end - at))
+        var stacks = [thread.stackPointer]
+        var seen: [Range<UInt64>] = []
+        while let pointer = stacks.popLast(), seen.count < Self.stackLimit {
+            let start = (pointer &- Self.redZone) & ~7
+            guard let map = map(holding: pointer), !seen.contains(where: { $0.contains(pointer) }) else { continue }
+            let stack = max(start, map.start)..<min(map.end, start &+ Self.limit)
+            seen.append(stack)
+            scan(stack) { place, value in
+                if range.contains(value), matches(value) {
+                    let isFrame = isRestorer(memory.word(place &- Frame.instructionPointer) ?? 0)
+                    found.append(Hit(place: place, value: value, isSignalFrame: isFrame))
+                }
+                if code.contains(value), isRestorer(value), let next = memory.word(place &+ Frame.stackPointer) {
+                    stacks.append(next)
+                }
+            }
+        }
+        return found
+    }
+
+    private func scan(_ stack: Range<UInt64>, _ body: (_ place: UInt64, _ value: UInt64) -> Void) {
+        var at = stack.lowerBound
+        let chunk: UInt64 = 1 << 18
+        while at < stack.upperBound {
+            let count = Int(min(chunk, stack.upperBound - at))
             guard let bytes = memory.read(at, count: count) else { break }
             bytes.withUnsafeBytes { raw in
                 for offset in stride(from: 0, to: raw.count - 7, by: 8) {
-                    let value = unsafe raw.load(fromByteOffset: offset, as: UInt64.self)
-                    if value >= range.lowerBound && value < range.upperBound && matches(value) {
-                        let place = at &+ UInt64(offset)
-                        found.append(Hit(place: place, value: value, isSignalFrame: isSignalFrame(place)))
-                    }
+                    body(at &+ UInt64(offset), unsafe raw.load(fromByteOffset: offset, as: UInt64.self))
                 }
             }
             at += UInt64(count)
         }
-        return found
     }
 
     private func map(holding address: UInt64) -> MapEntry? {
@@ -55,13 +90,13 @@ package struct StackScan {
         return maps[low]
     }
 
-    /// A signal's frame begins with the address of `mov $15, %rax; syscall`, and keeps rip so far behind it.
-    /// Source: `struct rt_sigframe` of Linux, arch/x86: return address, then `struct ucontext`.
-    private func isSignalFrame(_ place: UInt64) -> Bool {
-        let distance: UInt64 = 176
-        guard let restorer = memory.word(place &- distance), let code = memory.read(restorer, count: 9) else {
-            return false
-        }
-        return code == [0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05]
+    /// `mov $15, %rax; syscall` stands there: a handler returns to it, and nothing else does.
+    private func isRestorer(_ address: UInt64) -> Bool {
+        guard code.contains(address) else { return false }
+        if let known = restorers[address] { return known }
+        let bytes: [UInt8] = [0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05]
+        let found = memory.read(address, count: bytes.count) == bytes
+        restorers[address] = found
+        return found
     }
 }

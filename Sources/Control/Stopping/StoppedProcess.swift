@@ -123,8 +123,10 @@ package final class StoppedProcess {
 
     private func release() {
         isResumed = true
-        for thread in stopped { _ = nopal_ptrace_detach(thread, signals[thread] ?? 0) }
-        for thread in newborns { _ = nopal_ptrace_detach(thread, 0) }
+        for thread in stopped + newborns where nopal_ptrace_detach(thread, signals[thread] ?? 0) < 0 {
+            // Killed while it stood: its end is told to us, and the process's only after that.
+            Latecomers.add(thread)
+        }
         // What did not stop can only be let go when it does; it is let go by this side's end, or here.
         for thread in pending where !newborns.contains(thread) { letGoLate(thread) }
     }
