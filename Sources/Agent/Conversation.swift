@@ -135,6 +135,7 @@ enum Conversation {
                 armed = armed &+ counts.done
                 refused = refused &+ counts.refused
                 System.close(answer.descriptor)
+                channel.send(.mapped, a: counts.isMapped ? 1 : 0)
             } else {
                 if answer.descriptor >= 0 { System.close(answer.descriptor) }
                 if answer.kind == .armed { Hooks.install(channel, textByteCount: answer.textByteCount) }

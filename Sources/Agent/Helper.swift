@@ -50,7 +50,7 @@ enum Helper {
         case .arm:
             let counts = PlanExecutor.arm(channel, descriptor)
             Unwinding.registerArenas()
-            return channel.send(.mapped, a: counts.refused == 0 ? 1 : 0)
+            return channel.send(.mapped, a: counts.isMapped ? 1 : 0)
         case .run:
             return run(channel, descriptor, request)
         case .release:

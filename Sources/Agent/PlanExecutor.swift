@@ -4,9 +4,9 @@ import AgentShims
 enum PlanExecutor {
     /// Maps the bundle that message `arm` describes and runs its plan.
     ///
-    /// Returns how many sites were armed, and how many were not because other bytes than the
-    /// expected ones stood there.
-    static func arm(_ channel: Channel, _ descriptor: Int64) -> (done: UInt64, refused: UInt64) {
+    /// Returns whether there was room for the arena, how many sites were armed, and how many were not
+    /// because other bytes than the expected ones stood there.
+    static func arm(_ channel: Channel, _ descriptor: Int64) -> (isMapped: Bool, done: UInt64, refused: UInt64) {
         let address = channel.field(0)
         let arenaByteCount = channel.field(1)
         let unwindOffset = channel.field(2)
@@ -14,14 +14,14 @@ enum PlanExecutor {
         let siteCount = channel.field(4)
         let text = (low: channel.field(5), high: channel.field(6))
         let bias = nopal_load64(channel.textAddress)
-        guard isWellFormed(channel, descriptor), let entry = BundleEntry.take() else { return (0, siteCount) }
+        guard isWellFormed(channel, descriptor), let entry = BundleEntry.take() else { return (false, 0, 0) }
         // Private: the host changes single stubs of one process, and a forked child keeps its own.
         let arena = System.map(
             descriptor, byteCount: arenaByteCount, protection: System.protectRead | System.protectExecute,
             shared: false, address: address)
         if arena == 0 {
             entry.giveUp()
-            return (0, siteCount)
+            return (false, 0, 0)
         }
         let stepsByteCount = stepCount &* UInt64(Bundle.stepByteCount)
         let planByteCount = stepsByteCount &+ siteCount &* UInt64(Bundle.siteByteCount)
@@ -31,7 +31,7 @@ enum PlanExecutor {
         if plan == 0 {
             System.unmap(arena, arenaByteCount)
             entry.giveUp()
-            return (0, siteCount)
+            return (false, 0, 0)
         }
         entry.set(
             start: arena, end: arena &+ arenaByteCount, sites: plan &+ stepsByteCount, siteCount: siteCount,
@@ -40,7 +40,7 @@ enum PlanExecutor {
             entry.index, arena &+ nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageOffset)),
             nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageByteCount)))
         let refused = run(plan, stepCount, text)
-        return (siteCount &- refused, refused)
+        return (true, siteCount &- refused, refused)
     }
 
     /// Whether the message describes what its file can hold: every later access stays inside.

@@ -36,7 +36,10 @@ import TraceFormat
             depthLimited: false)
         defer { close(bundle.descriptor) }
         let requests = sites.map {
-            StubRequest(site: $0.patch.address + Self.bias, function: $0.function, hasExit: $0.hasExit)
+            StubRequest(
+                site: $0.patch.address + Self.bias,
+                body: $0.patch.address + UInt64($0.patch.original.count) + Self.bias, function: $0.function,
+                hasExit: $0.hasExit)
         }
         let arena = try Arena(at: Self.arenaAddress, agent: Self.agent, requests: requests)
         let plan = try ExclusivePlanner.plan(

@@ -24,6 +24,15 @@ struct StressCommand: ParsableCommand {
         var variant: String
         var wanted: PatchProtocol?
         var disarms: Bool
+
+        /// Its share of the time that a kind of site gets.
+        var weight: Double {
+            switch wanted {
+            case .singleStore: 0.4
+            case .breakpoint: 0.22
+            default: 0.38
+            }
+        }
     }
 
     func run() throws {
@@ -39,7 +48,8 @@ struct StressCommand: ParsableCommand {
             }
         }
         for (index, kind) in kinds.enumerated() {
-            let (isGood, count) = try storm(kind, place, seconds / Double(kinds.count), seed &+ UInt64(index))
+            let share = seconds * kind.weight / Double(variants.count)
+            let (isGood, count) = try storm(kind, place, share, seed &+ UInt64(index))
             toggles += count
             if isGood { passed += 1 } else { failed += 1 }
         }

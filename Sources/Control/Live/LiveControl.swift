@@ -121,14 +121,10 @@ package struct LiveControl {
         var maps = (try? ProcessMaps.read(process: process)) ?? []
         for (range, sites) in module.byTextRange(sites) {
             do {
-                let bundle = try self.traced.makeBundle(sites, module, range, session, &maps, isLive: true)
-                defer { close(bundle.descriptor) }
-                let answer = try helper().ask(bundle.message, descriptor: bundle.descriptor, for: .mapped, pump: pump)
-                guard answer.fields[0] == 1 else {
-                    outcome.refuse("no memory for stubs near the module", sites.count)
-                    continue
+                let found = try self.traced.map(sites, module, range, session, &maps, isLive: true) { bundle in
+                    try helper().ask(bundle.message, descriptor: bundle.descriptor, for: .mapped, pump: pump).fields[0] == 1
                 }
-                for (site, stub) in zip(sites, bundle.stubs) { stubs[site.patch.address &+ module.bias] = stub }
+                for (site, stub) in zip(sites, found) { stubs[site.patch.address &+ module.bias] = stub }
             } catch let error as LiveError {
                 throw error
             } catch {

@@ -167,19 +167,42 @@ package final class TracedProcess {
             LoadRecord(process: process, moduleIndex: traced.index, bias: loaded.bias, tick: nopal_ticks()))
         for (range, sites) in loaded.byTextRange(traced.sites) {
             do {
-                let bundle = try makeBundle(sites, loaded, range, session, &maps, isLive: isLive)
-                connection.send(bundle.message, descriptor: bundle.descriptor)
-                close(bundle.descriptor)
+                let stubs = try map(sites, loaded, range, session, &maps, isLive: isLive) { [connection] bundle in
+                    connection.send(bundle.message, descriptor: bundle.descriptor)
+                    guard let answer = try connection.receive(), answer.kind == .mapped else { return nil }
+                    return answer.fields[0] == 1
+                }
                 guard isLive else { continue }
-                for (site, stub) in zip(sites, bundle.stubs) { waitingStubs[site.patch.address &+ loaded.bias] = stub }
+                for (site, stub) in zip(sites, stubs) { waitingStubs[site.patch.address &+ loaded.bias] = stub }
             } catch {
                 session.notes.append("\(loaded.image.path): \(error)")
             }
         }
     }
 
+    private static let mapAttempts = 8
+
+    /// Has the agent map stubs for sites of one text range; returns where they are.
+    ///
+    /// The place that was free a moment ago may be another thread's by now: then another one is tried.
+    ///
+    /// - Parameter send: hands a bundle over; false when its place is taken, nil when nobody answers.
+    func map(
+        _ sites: [TracedModule.TracedSite], _ loaded: LoadedModule, _ range: Range<UInt64>, _ session: SessionModules,
+        _ maps: inout [MapEntry], isLive: Bool, send: (BundleFile) throws -> Bool?
+    ) throws -> [UInt64] {
+        for _ in 0..<Self.mapAttempts {
+            let bundle = try makeBundle(sites, loaded, range, session, &maps, isLive: isLive)
+            defer { close(bundle.descriptor) }
+            guard let isMapped = try send(bundle) else { break }
+            if isMapped { return bundle.stubs }
+            maps = (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? maps
+        }
+        throw ControlError.noArena(module: loaded.image.path, byteCount: Arena.byteCount(siteCount: sites.count))
+    }
+
     /// A bundle for sites of one text range, for an arena that `maps` has room for.
-    func makeBundle(
+    private func makeBundle(
         _ sites: [TracedModule.TracedSite], _ loaded: LoadedModule, _ range: Range<UInt64>, _ session: SessionModules,
         _ maps: inout [MapEntry], isLive: Bool
     ) throws -> BundleFile {

@@ -4,7 +4,7 @@
 /// Order:
 /// ```
 /// agent: hello               host: session (+ shared memory fd)   or  refuse (text)
-/// agent: module*, modules    host: arm* (+ bundle fd each), armed
+/// agent: module*, modules    host: (arm (+ bundle fd), agent: mapped)*, armed
 /// agent: done
 /// ```
 /// `module*, modules` ... `done` is repeated whenever the list of loaded modules has changed.
@@ -43,7 +43,7 @@ public enum AgentMessage {
         case complaint = 6
         /// a version, b pid, c 1 when membarrier offers SYNC_CORE, d thread id.
         case helper = 7
-        /// a 1 when the arena is mapped.
+        /// a 1 when the arena is mapped; else another thread has taken its place.
         case mapped = 8
         /// a `RunResult`, b stores made, c nanoseconds, d nanoseconds of the longest core sync,
         /// e address that other bytes than the expected ones stood at.
