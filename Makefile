@@ -12,7 +12,7 @@ SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
 SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests Benchmarks -maxdepth 1 -type f | \
     xargs awk 'FNR == 1 { if (/^.!.*[ \/](ba|da)?sh$$/) print FILENAME; nextfile }')
 
-.PHONY: help setup build demo test unit-tests integration-tests check-ui real-programs bench fuzz \
+.PHONY: help setup build demo test unit-tests integration-tests check-ui real-programs bench fuzz stress \
         format lint install clean
 
 help:  ## Lists these targets
@@ -47,6 +47,12 @@ real-programs: build  ## Builds sqlite3, lua, zstd and zpaq from Debian's source
 SECONDS ?= 60
 fuzz: setup  ## Fuzzes the reader of traces for SECONDS (default 60)
 	@scripts/fuzz $(SECONDS)
+
+STORM_SECONDS ?= 600
+CANARY_SECONDS ?= 60
+stress: build  ## Patches a running program at full rate for ten minutes (STORM_SECONDS), then the canaries
+	@scripts/setup test
+	@scripts/stress $(STORM_SECONDS) $(CANARY_SECONDS)
 
 bench: build  ## Measures Nopal and its peers: a table, JSON, and docs/benchmarks.svg
 	@scripts/setup bench

@@ -120,7 +120,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "ProcessSupport", path: "Tests/Support/ProcessSupport"),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["ProcessSupport"], path: "IntegrationTests/Transparency",
+            name: "IntegrationTests", dependencies: ["ProcessSupport", "CSupport", "TraceFormat"],
+            path: "IntegrationTests/Transparency",
             swiftSettings: strict),
         // Patches a running program at full rate and holds its trace against the program's own account.
         .executableTarget(

@@ -4,6 +4,18 @@ from html import escape
 
 WIDTH, LABEL, VALUE, BAR, GAP, TOP, BOTTOM = 860, 300, 80, 22, 10, 64, 48
 
+TEXT = 'font-family="system-ui, sans-serif" font-size="14"'
+# The colours of every chart, by kind, for light and dark pages.
+STYLE = ("<style>text{fill:#1f2328}.quiet{fill:#59636e;font-size:12px}.grid{stroke:#d1d9e0}"
+         ".line{fill:none;stroke-width:2}"
+         ".base{fill:#8c959f}.nopal{fill:#1a7f37}.peer{fill:#0969da}.other{fill:#9a6700}.third{fill:#8250df}"
+         ".base-line{stroke:#8c959f}.nopal-line{stroke:#1a7f37}.peer-line{stroke:#0969da}"
+         ".other-line{stroke:#9a6700}.third-line{stroke:#8250df}"
+         "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.quiet{fill:#9198a1}"
+         ".grid{stroke:#3d444d}.nopal{fill:#3fb950}.peer{fill:#4493f8}.other{fill:#d29922}.third{fill:#ab7df8}"
+         ".nopal-line{stroke:#3fb950}.peer-line{stroke:#4493f8}.other-line{stroke:#d29922}.third-line{stroke:#ab7df8}}"
+         "</style>")
+
 
 def bar_chart(title, subtitle, bars):
     """`bars` is a list of (label, nanoseconds, kind); kind is "base", "nopal" or "peer"."""
@@ -17,11 +29,8 @@ def bar_chart(title, subtitle, bars):
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="14">',
-        "<style>text{fill:#1f2328}.quiet{fill:#59636e;font-size:12px}.grid{stroke:#d1d9e0}"
-        ".base{fill:#8c959f}.nopal{fill:#1a7f37}.peer{fill:#0969da}"
-        "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.quiet{fill:#9198a1}"
-        ".grid{stroke:#3d444d}.nopal{fill:#3fb950}.peer{fill:#4493f8}}</style>",
+        f'aria-label="{escape(title)}" {TEXT}>',
+        STYLE,
         f'<text x="16" y="26" font-size="17" font-weight="600">{escape(title)}</text>',
         f'<text x="16" y="46" class="quiet">{escape(subtitle)}</text>',
     ]

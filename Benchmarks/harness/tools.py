@@ -108,7 +108,8 @@ def median(values):
 def spread(values):
     """The middle half of the values, as text: how much to trust a median."""
     ordered = sorted(values)
-    return f"{ordered[len(ordered) // 4]:.4g} to {ordered[(3 * len(ordered)) // 4]:.4g}"
+    ends = (ordered[len(ordered) // 4], ordered[(3 * len(ordered)) // 4])
+    return " to ".join(f"{end:,.0f}" if abs(end) >= 1000 else f"{end:.4g}" for end in ends)
 
 
 def machine():

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -129,10 +130,69 @@ static void zeroing(void) {
     printf("zero a block here, and fill it             %8.1f us\n", median(own, rounds) / 1e3);
 }
 
+// Ways to change one byte each of 20,000 sites in text that a sibling executes.
+enum { sites = 20000, site_stride = 32, text_bytes = sites * site_stride };
+static unsigned char *text;
+static atomic_int text_stop;
+
+static void *execute(void *unused) {
+    pin(1);
+    while (!atomic_load(&text_stop))
+        for (int i = 0; i < sites; i += 64) ((void (*)(void))(text + (size_t)i * site_stride))();
+    return unused;
+}
+
+static double by_memory_file(int file, unsigned char value) {
+    double from = now();
+    for (int i = 0; i < sites; i++)
+        if (pwrite(file, &value, 1, (off_t)(uintptr_t)(text + (size_t)i * site_stride)) != 1) return -1;
+    return now() - from;
+}
+
+static double by_pages(int file, unsigned char value) {
+    static unsigned char copy[text_bytes];
+    double from = now();
+    memcpy(copy, text, text_bytes);
+    for (int i = 0; i < sites; i++) copy[i * site_stride] = value;
+    if (pwrite(file, copy, text_bytes, (off_t)(uintptr_t)text) != text_bytes) return -1;
+    return now() - from;
+}
+
+static double by_mapping(unsigned char value) {
+    double from = now();
+    mprotect(text, text_bytes, PROT_READ | PROT_WRITE | PROT_EXEC);
+    for (int i = 0; i < sites; i++) atomic_store_explicit((_Atomic unsigned char *)(text + (size_t)i * site_stride), value, memory_order_release);
+    mprotect(text, text_bytes, PROT_READ | PROT_EXEC);
+    return now() - from;
+}
+
+static void writing_text(void) {
+    text = mmap(0, text_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // test eax, imm32 or jmp rel32 with distance 0, then ret.
+    for (int i = 0; i < sites; i++) memcpy(text + (size_t)i * site_stride, "\xa9\0\0\0\0\xc3", 6);
+    mprotect(text, text_bytes, PROT_READ | PROT_EXEC);
+    int file = open("/proc/self/mem", O_RDWR);
+    pthread_t thread;
+    pthread_create(&thread, 0, execute, 0);
+    pin(0);
+    double single[rounds], pages[rounds], mapping[rounds];
+    for (int round = 0; round < rounds; round++) {
+        single[round] = by_memory_file(file, round % 2 ? 0xa9 : 0xe9);
+        pages[round] = by_pages(file, round % 2 ? 0xe9 : 0xa9);
+        mapping[round] = by_mapping(round % 2 ? 0xa9 : 0xe9);
+    }
+    atomic_store(&text_stop, 1);
+    pthread_join(thread, 0);
+    printf("20,000 bytes of text, one pwrite each      %8.1f us\n", median(single, rounds) / 1e3);
+    printf("the same, all pages in one pwrite          %8.1f us\n", median(pages, rounds) / 1e3);
+    printf("the same, through a mapping made writable  %8.1f us\n", median(mapping, rounds) / 1e3);
+}
+
 int main(void) {
     vectors();
     region();
     exists();
     zeroing();
+    writing_text();
     return 0;
 }

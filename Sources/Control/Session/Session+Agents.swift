@@ -34,9 +34,10 @@ extension Session {
     }
 
     private func welcome(_ helper: HelperConnection) throws(ControlError) {
-        guard let process = process(Int32(bitPattern: helper.process)), process.helper == nil else {
-            throw .badMessage("a helper that was not asked for")
-        }
+        guard awaitedHelpers.contains(helper.process), let process = process(Int32(bitPattern: helper.process)),
+            process.helper == nil
+        else { throw .badMessage("a helper that was not asked for") }
+        awaitedHelpers.remove(helper.process)
         process.helper = helper
     }
 

@@ -43,6 +43,8 @@ extension Session {
     func waitFor(_ starter: HelperStarter, _ started: HelperStarter.Started, until isThere: () -> Bool)
         throws(LiveError)
     {
+        awaitedHelpers.insert(UInt32(bitPattern: starter.process))
+        defer { awaitedHelpers.remove(UInt32(bitPattern: starter.process)) }
         let end = nopal_clock_nanos(CLOCK_MONOTONIC) + Self.patienceNanos
         while !isThere() {
             poll()

@@ -26,6 +26,8 @@ public final class Session {
     /// Processes that were taken out of the session.
     var detached: Set<UInt32> = []
     var known: Set<UInt32> = []
+    /// Processes whose helper was started and has not connected yet.
+    var awaitedHelpers: Set<UInt32> = []
     var wasTraced = false
     /// For tests of this package: runs on the session's own thread, once a turn.
     package var eachTurn: ((Session) -> Void)?
