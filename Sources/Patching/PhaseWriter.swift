@@ -83,7 +83,9 @@ struct PhaseWriter {
         for hole in change.bodyHoles {
             guard let old = code.word(at: hole, width: 4) else { throw .unexpected(hole) }
             let distance = Int64(bitPattern: target &- (hole &+ 4))
-            guard let near = Int32(exactly: distance) else { throw .outOfRange(site: change.address, distance: distance) }
+            guard let near = Int32(exactly: distance) else {
+                throw .outOfRange(site: change.address, distance: distance)
+            }
             let new = UInt64(UInt32(bitPattern: near))
             for byte in UInt64(0)..<4 where (old ^ new) >> (8 * byte) & 0xff != 0 {
                 steps.append(

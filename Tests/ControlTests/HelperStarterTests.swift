@@ -48,7 +48,9 @@ import Testing
             for _ in 0..<2000 where !isAsleep { usleep(1000) }
             #expect(isAsleep, what)
             let new = maps.filter { map in !before.contains { $0.start <= map.start && map.end <= $0.end } }
-            let surplus = new.filter { map in !allowed.contains { map.path.contains($0) } && !map.permissions.hasPrefix("---") }
+            let surplus = new.filter { map in
+                !allowed.contains { map.path.contains($0) } && !map.permissions.hasPrefix("---")
+            }
             // What malloc and the thread library keep: an arena and a stack, both theirs.
             #expect(surplus.allSatisfy { $0.path.isEmpty || $0.path == "[heap]" }, "\(what): \(surplus)")
             #expect(ThreadStatus.fields("/proc/\(pid)/status")["TracerPid"] == "0", what)
@@ -122,7 +124,9 @@ import Testing
     @Test func threadCannotBeMade() throws {
         let sleeper = try Sleeper()
         let before = sleeper.maps
-        let size = UInt64(ThreadStatus.fields("/proc/\(sleeper.pid)/status")["VmSize"]?.split(separator: " ").first ?? "0") ?? 0
+        let size =
+            UInt64(ThreadStatus.fields("/proc/\(sleeper.pid)/status")["VmSize"]?.split(separator: " ").first ?? "0")
+            ?? 0
         try #require(
             Self.status(of: ["/usr/bin/prlimit", "--pid", "\(sleeper.pid)", "--as=\(size * 1024 + 512 * 1024)"]) == 0)
         let (starter, library) = try starter(sleeper)

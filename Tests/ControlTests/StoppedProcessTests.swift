@@ -10,16 +10,16 @@ import Testing
     @Test func threadsStopAndGoOn() throws {
         let sleeper = try HelperStarterTests.Sleeper()
         for _ in 0..<100 {
-            let stopped = try StoppedProcess(process: sleeper.pid)
+            let stopped = try StoppedProcess(process: sleeper.pid, rewinds: RewoundCalls())
             #expect(stopped.threads.map(\.thread) == [sleeper.pid])
             #expect(ThreadStatus.fields("/proc/\(sleeper.pid)/status")["State"]?.first == "t")
-            #expect(stopped.resume(RewoundCalls()) > 0)
+            #expect(stopped.resume() > 0)
         }
         try sleeper.expectUnharmed(sleeper.maps, "after a hundred stops")
     }
 
     @Test func whatIsNotThereIsSaid() {
-        #expect(throws: LiveError.self) { try StoppedProcess(process: 0x3f_ffff) }
+        #expect(throws: LiveError.self) { try StoppedProcess(process: 0x3f_ffff, rewinds: RewoundCalls()) }
         #expect(throws: LiveError.noSuchProcess(0x3f_ffff)) { try ProcessMemory(process: 0x3f_ffff) }
     }
 
@@ -50,9 +50,9 @@ import Testing
     @Test func windowsAreLeft() throws {
         let sleeper = try HelperStarterTests.Sleeper()
         let memory = try ProcessMemory(process: sleeper.pid)
-        let stopped = try StoppedProcess(process: sleeper.pid)
+        let stopped = try StoppedProcess(process: sleeper.pid, rewinds: RewoundCalls())
         let pc = stopped.threads[0].instructionPointer
-        stopped.resume(RewoundCalls())
+        stopped.resume()
         let old = UInt64(try #require(memory.read(pc, count: 1))[0])
         let start = pc - 2  // the system call that it sleeps in
         let range = start..<start + 5
@@ -68,7 +68,8 @@ import Testing
     }
 
     @Test func tablesFindTheirWindow() {
-        let windows = [10..<20, 20..<25, 40..<45].map { Window(range: $0, moves: Array(repeating: 0, count: $0.count - 1)) }
+        let windows =
+            [10..<20, 20..<25, 40..<45].map { Window(range: $0, moves: Array(repeating: 0, count: $0.count - 1)) }
             as [Window]
         let table = WindowTable(windows)
         for address in UInt64(0)..<60 {

@@ -98,11 +98,14 @@ struct Storm {
         oracle.set(functions, .changing)
         let changes = moving.map { index in
             let target = targets[index]
-            var change = SiteChange(site: target.site, bias: target.bias, from: target.form, to: form, stub: target.stub)
+            var change = SiteChange(
+                site: target.site, bias: target.bias, from: target.form, to: form, stub: target.stub)
             change.bodyHoles = target.bodyHoles
             return change
         }
-        guard let code = live.codeWithStubs(of: targets.lazy.map(\.site), bias: module.bias) else { throw StormError.ended }
+        guard let code = live.codeWithStubs(of: targets.lazy.map(\.site), bias: module.bias) else {
+            throw StormError.ended
+        }
         let planner = LivePlanner(environment: control.environment, wanted: control.options.wanted)
         let decided = try planner.plan(changes, in: code)
         try run(decided.plans, control, module, &outcome)
@@ -111,7 +114,9 @@ struct Storm {
         if !others.isEmpty {
             let now = live.codeWithStubs(of: targets.lazy.map(\.site), bias: module.bias) ?? code
             let second = try LivePlanner(environment: control.environment).plan(others, in: now)
-            guard second.refused.isEmpty else { throw StormError.unexpected("\(second.refused.count) sites have no protocol") }
+            guard second.refused.isEmpty else {
+                throw StormError.unexpected("\(second.refused.count) sites have no protocol")
+            }
             try run(second.plans, control, module, &outcome)
         }
         for index in moving { targets[index].form = form }
@@ -141,7 +146,8 @@ struct Storm {
         for target in targets {
             let form = target.site.form(in: code, bias: target.bias) { $0 == target.stub }
             guard form == target.form else {
-                throw StormError.unexpected("\(oracle.name(target.function)) is \(form?.rawValue ?? "foreign"), not \(target.form)")
+                throw StormError.unexpected(
+                    "\(oracle.name(target.function)) is \(form?.rawValue ?? "foreign"), not \(target.form)")
             }
         }
     }

@@ -10,14 +10,19 @@ import Testing
         guard let user else { return try ProcessRun(program: Locations.nopal, arguments: own, directory: place).run() }
         // Others reach neither this checkout nor its cache.
         let open = URL(fileURLWithPath: "/tmp/nopal-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: open, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
+        try FileManager.default.createDirectory(
+            at: open, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
         defer { try? FileManager.default.removeItem(at: open) }
         for name in [Locations.nopal, Locations.agent] {
             let copy = open.appendingPathComponent(URL(fileURLWithPath: name).lastPathComponent)
             try FileManager.default.copyItem(at: URL(fileURLWithPath: name).resolvingSymlinksInPath(), to: copy)
         }
-        let arguments = ["--reuid=\(user)", "--clear-groups", open.appendingPathComponent("nopal").path, "attach", "\(pid)", "-o", open.appendingPathComponent("t").path]
-        return try ProcessRun(program: try #require(Compiler.find("setpriv")), arguments: arguments, directory: place).run()
+        let arguments = [
+            "--reuid=\(user)", "--clear-groups", open.appendingPathComponent("nopal").path, "attach", "\(pid)", "-o",
+            open.appendingPathComponent("t").path,
+        ]
+        return try ProcessRun(program: try #require(Compiler.find("setpriv")), arguments: arguments, directory: place)
+            .run()
     }
 
     private func expect(_ result: RunResult, _ status: Int32, _ parts: String...) {
@@ -52,7 +57,12 @@ import Testing
     @Test func staticProgram() throws {
         let build = try Compiler.build(
             "bad-attach-static",
-            [["gcc", "-O2", "-static", "-pthread", "-fpatchable-function-entry=5", "{source}/controlled.c", "-o", "controlled"]])
+            [
+                [
+                    "gcc", "-O2", "-static", "-pthread", "-fpatchable-function-entry=5", "{source}/controlled.c", "-o",
+                    "controlled",
+                ]
+            ])
         let process = Process()
         process.executableURL = build.appendingPathComponent("controlled")
         process.standardInput = Pipe()
@@ -74,7 +84,11 @@ import Testing
     @Test func tracedByAnother() throws {
         let program = try ControlledProgram()
         let debugger = try background(
-            "gdb", ["-batch", "-p", "\(program.pid)", "-ex", "shell while [ ! -e \(program.place.path)/let-go ]; do sleep 0.01; done"])
+            "gdb",
+            [
+                "-batch", "-p", "\(program.pid)", "-ex",
+                "shell while [ ! -e \(program.place.path)/let-go ]; do sleep 0.01; done",
+            ])
         while !((try? String(contentsOfFile: "/proc/\(program.pid)/status", encoding: .utf8)) ?? "")
             .contains("TracerPid:\t\(debugger.processIdentifier)")
         { usleep(1000) }
@@ -113,9 +127,13 @@ import Testing
         let program = try ControlledProgram()
         let globs = verb == "enable" || verb == "disable" ? ["*"] : []
         let directory = try Locations.freshDirectory("bad-verb")
-        let result = try ProcessRun(program: Locations.nopal, arguments: [verb, "\(program.pid)"] + globs, directory: directory).run()
+        let result = try ProcessRun(
+            program: Locations.nopal, arguments: [verb, "\(program.pid)"] + globs, directory: directory
+        ).run()
         expect(result, 126, "no session", "nopal attach")
-        let missing = try ProcessRun(program: Locations.nopal, arguments: [verb, "4194303"] + globs, directory: directory).run()
+        let missing = try ProcessRun(
+            program: Locations.nopal, arguments: [verb, "4194303"] + globs, directory: directory
+        ).run()
         expect(missing, 127, "no process")
         #expect(try program.quit() == 0)
     }

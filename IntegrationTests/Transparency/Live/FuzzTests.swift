@@ -23,7 +23,9 @@ import TraceFormat
         return writer.bytes + text
     }
 
-    private static let interesting: [UInt64] = [0, 1, 2, 7, 4095, 4096, 1 << 20, 1 << 31, 1 << 40, 1 << 47, 1 << 63, .max]
+    private static let interesting: [UInt64] = [
+        0, 1, 2, 7, 4095, 4096, 1 << 20, 1 << 31, 1 << 40, 1 << 47, 1 << 63, .max,
+    ]
 
     private func mutant(_ random: inout Random) -> [UInt8] {
         let kind = random.below(4) == 0 ? random.next() : random.below(40)
@@ -47,8 +49,11 @@ import TraceFormat
     private func socketPath(of pid: Int32) throws -> String {
         let parents = [ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"], "/tmp"].compactMap { $0 }
         for parent in parents {
-            for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix("nopal-") {
-                if FileManager.default.fileExists(atPath: "\(parent)/\(name)/\(pid)") { return "\(parent)/\(name)/session" }
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
+            where name.hasPrefix("nopal-") {
+                if FileManager.default.fileExists(atPath: "\(parent)/\(name)/\(pid)") {
+                    return "\(parent)/\(name)/session"
+                }
             }
         }
         throw ControlledError.unexpected("no session of \(pid)")
@@ -75,7 +80,10 @@ import TraceFormat
         // As an agent would begin, and then not go on; and a helper that nobody asked for.
         for text in [80, 24, 4096] {
             let socket = nopal_connect(path)
-            send(packet(AgentMessage.Kind.hello.rawValue, [AgentMessage.version, 1, 1, UInt64(bitPattern: -192)], Array(repeating: 0, count: text)), to: socket)
+            send(
+                packet(
+                    AgentMessage.Kind.hello.rawValue, [AgentMessage.version, 1, 1, UInt64(bitPattern: -192)],
+                    Array(repeating: 0, count: text)), to: socket)
             for kind in UInt64(0)..<40 { send(packet(kind, Self.interesting.prefix(7).map { $0 }), to: socket) }
             close(socket)
         }
@@ -103,7 +111,8 @@ import TraceFormat
                 unlink(path)
             }
             var run = ProcessRun(
-                program: build.appendingPathComponent("steady").path, arguments: ["account", "2", "1000"], directory: place)
+                program: build.appendingPathComponent("steady").path, arguments: ["account", "2", "1000"],
+                directory: place)
             run.environment["LD_PRELOAD"] = Locations.agent
             run.environment["NOPAL_SESSION"] = path
             let pid = try run.start()
@@ -111,7 +120,9 @@ import TraceFormat
             converse(connection, turn, &random)
             close(connection)
             let result = try run.finish(pid)
-            #expect(result.ending == .exited(0) && result.output == "done\n", "turn \(turn): \(result.ending) \(result.errors)")
+            #expect(
+                result.ending == .exited(0) && result.output == "done\n",
+                "turn \(turn): \(result.ending) \(result.errors)")
             try? FileManager.default.removeItem(at: place)
         }
     }
@@ -120,7 +131,9 @@ import TraceFormat
         while true {
             let connection = nopal_accept(listener)
             if connection >= 0 { return connection }
-            if process_await_end(pid, 1) != 0 { throw ControlledError.unexpected("the program ended before it said hello") }
+            if process_await_end(pid, 1) != 0 {
+                throw ControlledError.unexpected("the program ended before it said hello")
+            }
         }
     }
 
@@ -137,7 +150,9 @@ import TraceFormat
         } else {
             ftruncate(memory, Int(random.below(1 << 18)))
             let count = Self.interesting[turn / 3 % Self.interesting.count]
-            send(packet(AgentMessage.Kind.session.rawValue, [count, UInt64(getpid()), random.next()]), to: socket, descriptor: turn % 2 == 0 ? memory : -1)
+            send(
+                packet(AgentMessage.Kind.session.rawValue, [count, UInt64(getpid()), random.next()]), to: socket,
+                descriptor: turn % 2 == 0 ? memory : -1)
         }
         for _ in 0..<6 {
             guard isGood, random.below(4) != 0 else {
@@ -146,7 +161,9 @@ import TraceFormat
             }
             // A bundle for places that are none: the file is too short, nothing is code, or all is taken.
             let fields = (0..<7).map { _ in Self.interesting[Int(random.below(UInt64(Self.interesting.count)))] }
-            send(packet(AgentMessage.Kind.arm.rawValue, fields, [0, 0, 0, 0, 0, 0, 0, 0]), to: socket, descriptor: memory)
+            send(
+                packet(AgentMessage.Kind.arm.rawValue, fields, [0, 0, 0, 0, 0, 0, 0, 0]), to: socket, descriptor: memory
+            )
         }
     }
 

@@ -65,10 +65,10 @@ struct Detaching {
         // Those that were in the agent are out in a moment: nothing leads into it any more.
         for _ in 0..<Self.attempts where !waiting.isEmpty {
             usleep(2000)
-            let process = try StoppedProcess(process: control.process)
+            let process = try StoppedProcess(process: control.process, rewinds: control.traced.rewinds)
             let scan = StackScan(memory: control.memory, maps: (try? ProcessMaps.read(process: control.process)) ?? [])
             look(process, scan, waiting)
-            outcome.stoppedNanos = max(outcome.stoppedNanos, process.resume(control.traced.rewinds))
+            outcome.stoppedNanos = max(outcome.stoppedNanos, process.resume())
         }
         if !waiting.isEmpty {
             outcome.notes.append("\(waiting.count) threads are still in the agent; its memory stays")

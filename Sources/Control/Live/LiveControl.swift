@@ -122,7 +122,8 @@ package struct LiveControl {
         for (range, sites) in module.byTextRange(sites) {
             do {
                 let found = try self.traced.map(sites, module, range, session, &maps, isLive: true) { bundle in
-                    try helper().ask(bundle.message, descriptor: bundle.descriptor, for: .mapped, pump: pump).fields[0] == 1
+                    try helper().ask(bundle.message, descriptor: bundle.descriptor, for: .mapped, pump: pump).fields[0]
+                        == 1
                 }
                 for (site, stub) in zip(sites, found) { stubs[site.patch.address &+ module.bias] = stub }
             } catch let error as LiveError {

@@ -19,7 +19,9 @@ struct StubBodies {
 
     /// The places in a stub that lead to a slid prologue, or to where it stood; none for other sites.
     func holes(of stub: UInt64, _ site: Site, _ bias: UInt64) -> [UInt64] {
-        guard case .mcountCall = site.shape, let arena = arenas.first(where: { $0.range.contains(stub) }) else { return [] }
+        guard case .mcountCall = site.shape, let arena = arenas.first(where: { $0.range.contains(stub) }) else {
+            return []
+        }
         let targets = [site.bodyAddress &+ bias, site.address &+ bias]
         // The kind of stub is the one whose places all lead to this site.
         for offsets in kinds {

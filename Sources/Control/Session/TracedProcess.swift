@@ -174,6 +174,9 @@ package final class TracedProcess {
                 }
                 guard isLive else { continue }
                 for (site, stub) in zip(sites, stubs) { waitingStubs[site.patch.address &+ loaded.bias] = stub }
+            } catch is LiveError {
+                // It ended meanwhile, and says so by itself.
+                return
             } catch {
                 session.notes.append("\(loaded.image.path): \(error)")
             }
@@ -194,7 +197,7 @@ package final class TracedProcess {
         for _ in 0..<Self.mapAttempts {
             let bundle = try makeBundle(sites, loaded, range, session, &maps, isLive: isLive)
             defer { close(bundle.descriptor) }
-            guard let isMapped = try send(bundle) else { break }
+            guard let isMapped = try send(bundle) else { throw LiveError.ended(Int32(bitPattern: process)) }
             if isMapped { return bundle.stubs }
             maps = (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? maps
         }

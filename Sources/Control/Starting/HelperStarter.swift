@@ -5,8 +5,8 @@ import TraceFormat
 
 /// Starts the agent's helper thread in a process, with the agent, if it is not there yet.
 ///
-/// One thread of the process is stopped for a moment and makes four system calls: memory for the
-/// starting code, and a bare thread that runs it (see `HelperCode`). Nothing else of the process
+/// One thread of the process is stopped for a moment and makes three system calls: memory for the
+/// starting code, its protection, and a bare thread that runs it (see `HelperCode`). Nothing else of the process
 /// is touched, and whatever fails leaves it as it was.
 struct HelperStarter {
     let process: pid_t
@@ -169,14 +169,14 @@ struct HelperStarter {
         let range = started.base..<started.base &+ HelperCode.byteCount
         for _ in 0..<200 {
             usleep(1000)
-            guard let stopped = try? StoppedProcess(process: process) else { return }
+            guard let stopped = try? StoppedProcess(process: process, rewinds: RewoundCalls()) else { return }
             let maps = (try? ProcessMaps.read(process: process)) ?? []
             let scan = StackScan(memory: memory, maps: maps)
             let isInUse = stopped.threads.contains { thread in
                 range.contains(thread.instructionPointer) || range.contains(thread.stackPointer)
                     || !scan.hits(thread, in: range, where: { _ in true }).isEmpty
             }
-            stopped.resume(RewoundCalls())
+            stopped.resume()
             guard !isInUse else { continue }
             // Any instruction that makes a system call will do; the code has one at its start.
             guard let thread = try? RemoteThread(process: process) else { return }

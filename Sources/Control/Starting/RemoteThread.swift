@@ -55,7 +55,7 @@ final class RemoteThread {
         var registers = user_regs_struct()
         let isPlain = kind == Int32(nopal_stop_interrupt) && nopal_stop_signal_number(status) == SIGTRAP
         guard isPlain, unsafe nopal_ptrace_registers(thread, &registers) == 0 else {
-            _ = nopal_ptrace_detach(thread, kind == Int32(nopal_stop_signal) ? nopal_stop_signal_number(status) : 0)
+            Latecomers.release(thread, signal: kind == Int32(nopal_stop_signal) ? nopal_stop_signal_number(status) : 0)
             return nil
         }
         return StoppedThread(thread: thread, registers: registers, signal: 0)

@@ -27,13 +27,26 @@ package final class RewoundCalls {
         static let epollPwait: UInt64 = 281
     }
 
+    /// Calls that a stop, or any signal, ends with EINTR: read, accept, recvfrom, recvmsg, semop, sigtimedwait,
+    /// io_getevents, semtimedop, epoll_wait, epoll_pwait, accept4, io_pgetevents, epoll_pwait2.
+    private static let interruptible: Set<UInt64> = [0, 43, 45, 47, 65, 128, 208, 220, 232, 281, 288, 333, 441]
+
+    /// Whether a thread that runs on is in such a call.
+    static func isWaiting(_ thread: pid_t, of process: pid_t) -> Bool {
+        let text = FileText.read("/proc/\(process)/task/\(thread)/syscall") ?? ""
+        return text.split(separator: " ").first.flatMap { UInt64($0) }.map(interruptible.contains) ?? false
+    }
+
+    /// Whether a stop has ended the call that a thread was in.
+    static func isInterrupted(_ thread: StoppedThread) -> Bool {
+        Int64(bitPattern: UInt64(thread.registers.rax)) == Int64(-EINTR)
+            && Int64(bitPattern: UInt64(thread.registers.orig_rax)) >= 0
+    }
+
     /// Makes the thread run its system call again, if the stop has ended it early.
     func rewind(_ thread: inout StoppedThread, of process: pid_t) {
-        let interrupted = Int64(-EINTR)
         let registers = thread.registers
-        guard Int64(bitPattern: UInt64(registers.rax)) == interrupted, !thread.isMoved,
-            Int64(bitPattern: UInt64(registers.orig_rax)) >= 0
-        else { return forget(thread) }
+        guard Self.isInterrupted(thread), !thread.isMoved else { return forget(thread) }
         let number = UInt64(registers.orig_rax)
         // Neither is to be done twice.
         guard number != Number.close, number != Number.connect, !hasSignal(thread, of: process) else {

@@ -45,21 +45,21 @@ package struct StoppedExecutor {
         var longest: UInt64 = 0
         for attempt in 0..<Self.attempts {
             if attempt > 0 { usleep(1000) }
-            let process = try StoppedProcess(process: memory.process)
+            let process = try StoppedProcess(process: memory.process, rewinds: rewinds)
             let scan = StackScan(memory: memory, maps: (try? ProcessMaps.read(process: memory.process)) ?? [])
             if let found = looksAtThreads ? move(process, out: windows, scan) : nil {
                 obstacle = found
-                longest = max(longest, process.resume(rewinds))
+                longest = max(longest, process.resume())
                 continue
             }
             let begin = nopal_clock_nanos(CLOCK_MONOTONIC)
             do throws(LiveError) { try PageImage.store(images, memory) } catch {
-                process.resume(rewinds)
+                process.resume()
                 throw error
             }
             let executeNanos = nopal_clock_nanos(CLOCK_MONOTONIC) &- begin
             duty(process, scan)
-            let stopped = process.resume(rewinds)
+            let stopped = process.resume()
             return ExecutionReport(
                 stores: steps.count, executeNanos: executeNanos, stoppedNanos: max(longest, stopped))
         }

@@ -14,34 +14,43 @@ package final class StoppedProcess {
     private var signals: [pid_t: Int32] = [:]
     private var stopped: [pid_t] = []
     private var isResumed = false
+    private let rewinds: RewoundCalls
     let beganNanos: UInt64
     private static let patienceNanos: UInt64 = 1_000_000_000
 
     /// Stops every thread, those that are made meanwhile too.
     ///
+    /// - Parameter rewinds: what is known of system calls that were rewound before.
+    ///
     /// Throws: when one of them may not be traced or does not stop; all of them go on then.
-    init(process: pid_t) throws(LiveError) {
+    init(process: pid_t, rewinds: RewoundCalls) throws(LiveError) {
         self.process = process
+        self.rewinds = rewinds
         beganNanos = nopal_clock_nanos(CLOCK_MONOTONIC)
         do throws(LiveError) {
+            // Who waits in a call that a signal would end stops first and goes on last. While a thread is
+            // traced, an ignored SIGCHLD for it is sent all the same, to any that is not stopped.
+            _ = try seizeNewTasks { RewoundCalls.isWaiting($0, of: process) }
+            try awaitStops()
             var foundNew = true
             while foundNew {
-                foundNew = try seizeNewTasks()
+                foundNew = try seizeNewTasks { _ in true }
                 try awaitStops()
             }
             if stopped.isEmpty { throw .ended(process) }
-            try readRegisters()
+            readRegisters()
         } catch {
-            release()
+            readRegisters()
+            resume()
             throw error
         }
     }
 
-    deinit { if !isResumed { release() } }
+    deinit { if !isResumed { resume() } }
 
-    private func seizeNewTasks() throws(LiveError) -> Bool {
+    private func seizeNewTasks(where isWanted: (pid_t) -> Bool) throws(LiveError) -> Bool {
         var foundNew = false
-        for thread in ThreadStatus.tasks(process) where !known.contains(thread) {
+        for thread in ThreadStatus.tasks(process) where !known.contains(thread) && isWanted(thread) {
             let done = nopal_ptrace_seize(thread)
             if done < 0 {
                 if done == -ESRCH || ThreadStatus.isDead(process, thread) { continue }
@@ -94,8 +103,8 @@ package final class StoppedProcess {
         pending.append(made)
     }
 
-    private func readRegisters() throws(LiveError) {
-        for thread in stopped {
+    private func readRegisters() {
+        for thread in stopped where !threads.contains(where: { $0.thread == thread }) {
             var registers = user_regs_struct()
             // Killed meanwhile: it never runs again.
             guard unsafe nopal_ptrace_registers(thread, &registers) == 0 else { continue }
@@ -107,23 +116,24 @@ package final class StoppedProcess {
     func move(_ index: Int, to address: UInt64) { threads[index].move(to: address) }
 
     /// Lets everything go on, as it was or where it was moved to; returns how long it stood, nanoseconds.
-    ///
-    /// - Parameter rewinds: what is known of system calls that were rewound before.
     @discardableResult
-    func resume(_ rewinds: RewoundCalls) -> UInt64 {
+    func resume() -> UInt64 {
+        var waiting: Set<pid_t> = []
         for index in threads.indices {
+            if RewoundCalls.isInterrupted(threads[index]) { waiting.insert(threads[index].thread) }
             rewinds.rewind(&threads[index], of: process)
             if threads[index].isMoved {
                 _ = unsafe nopal_ptrace_set_registers(threads[index].thread, &threads[index].registers)
             }
         }
-        release()
+        release(last: waiting)
         return nopal_clock_nanos(CLOCK_MONOTONIC) &- beganNanos
     }
 
-    private func release() {
+    private func release(last: Set<pid_t>) {
         isResumed = true
-        for thread in stopped + newborns where nopal_ptrace_detach(thread, signals[thread] ?? 0) < 0 {
+        let order = stopped.filter { !last.contains($0) } + newborns + stopped.filter(last.contains)
+        for thread in order where nopal_ptrace_detach(thread, signals[thread] ?? 0) < 0 {
             // Killed while it stood: its end is told to us, and the process's only after that.
             Latecomers.add(thread)
         }
