@@ -52,6 +52,8 @@ ssize_t nopal_receive_packet(int socket, void *bytes, size_t count, int *descrip
 int nopal_connect(const char *path);
 /// The user that connected a Unix socket, or -1.
 int64_t nopal_peer_user(int socket);
+/// The process that connected it, or -1.
+int64_t nopal_peer_process(int socket);
 /// A listening SOCK_SEQPACKET Unix socket, close-on-exec and non-blocking.
 int nopal_listen(const char *path);
 int nopal_accept(int listener);

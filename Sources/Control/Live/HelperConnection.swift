@@ -16,6 +16,9 @@ final class HelperConnection {
     /// Takes the `helper` of a new connection.
     init(connection: Connection, packet: Packet) throws(ControlError) {
         guard packet.kind == .helper, packet.fields[0] == AgentMessage.version else { throw .badMessage("no helper") }
+        guard connection.isOf(UInt32(truncatingIfNeeded: packet.fields[1])) else {
+            throw .badMessage("helper of process \(packet.fields[1]), which it is not")
+        }
         self.connection = connection
         process = UInt32(truncatingIfNeeded: packet.fields[1])
         hasCoreSync = packet.fields[2] != 0

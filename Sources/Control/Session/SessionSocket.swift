@@ -128,6 +128,9 @@ final class Connection {
 
     deinit { close(socket) }
 
+    /// Whether the kernel says that this process is at the other end.
+    func isOf(_ process: UInt32) -> Bool { nopal_peer_process(socket) == Int64(process) }
+
     /// The user at the other end.
     var peerUser: Int64 { nopal_peer_user(socket) }
 

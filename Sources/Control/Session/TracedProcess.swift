@@ -58,6 +58,9 @@ package final class TracedProcess {
         guard let offset = Int32(exactly: Int64(bitPattern: hello.fields[3])), offset < 0 else {
             throw .badMessage("offset")
         }
+        guard connection.isOf(UInt32(truncatingIfNeeded: hello.fields[1])) else {
+            throw .badMessage("process \(hello.fields[1]), which it is not; has it a process id namespace of its own?")
+        }
         var text = ByteReader(hello.text)
         var words: [UInt64] = []
         for _ in 0..<10 { words.append((try? text.fixed(UInt64.self)) ?? 0) }

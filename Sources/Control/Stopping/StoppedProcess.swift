@@ -30,7 +30,7 @@ package final class StoppedProcess {
         do throws(LiveError) {
             // Who waits in a call that a signal would end stops first and goes on last. While a thread is
             // traced, an ignored SIGCHLD for it is sent all the same, to any that is not stopped.
-            _ = try seizeNewTasks { RewoundCalls.isWaiting($0, of: process) }
+            _ = try seizeNewTasks { rewinds.isWaiting($0, of: process) }
             try awaitStops()
             var foundNew = true
             while foundNew {
