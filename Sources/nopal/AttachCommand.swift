@@ -1,7 +1,6 @@
 import ArgumentParser
 import Control
 import Glibc
-import Globs
 import TraceFormat
 
 struct AttachCommand: ParsableCommand {
@@ -26,34 +25,7 @@ struct AttachCommand: ParsableCommand {
 
     @Argument(help: "The process.") var pid: Int32
 
-    @Option(
-        name: [.customShort("o"), .customLong("output")],
-        help: ArgumentHelp("Where to write the trace.", valueName: "file"), completion: .file())
-    var output = "nopal.trace"
-
-    @Option(
-        name: [.customShort("F"), .customLong("filter")],
-        help: ArgumentHelp("Trace only functions that match.", valueName: "glob"))
-    var only: [String] = []
-
-    @Option(
-        name: [.customShort("N"), .customLong("notrace")],
-        help: ArgumentHelp("Do not trace functions that match.", valueName: "glob"))
-    var never: [String] = []
-
-    @Option(
-        name: [.customShort("D"), .customLong("depth")],
-        help: ArgumentHelp("Record calls up to this depth only; the outermost has depth 1.", valueName: "depth"))
-    var depth: Int?
-
-    @Option(help: ArgumentHelp("Memory for events that are not written out yet: 512K, 64M, 1G.", valueName: "size"))
-    var buffer = ByteSize(byteCount: 64 << 20)
-
-    @Option(help: "What a thread does when no room is left: wait, drop or overwrite.")
-    var whenFull = WhenFull.wait
-
-    @Flag(help: "Record entries only: half the events, no durations.")
-    var noExits = false
+    @OptionGroup var recording: RecordingArguments
 
     @Flag(help: "Arm the functions and leave them off, for 'nopal enable'.")
     var off = false
@@ -62,9 +34,6 @@ struct AttachCommand: ParsableCommand {
 
     func validate() throws {
         if pid < 1 { throw ValidationError("\(pid) is no process id") }
-        if let depth, depth < 1 { throw ValidationError("-D \(depth): the depth begins at 1") }
-        if buffer.byteCount < 256 << 10 { throw ValidationError("--buffer: at least 256K are needed") }
-        if buffer.byteCount > 1 << 40 { throw ValidationError("--buffer: more than 1024G cannot be had") }
     }
 
     func run() throws {
@@ -74,21 +43,12 @@ struct AttachCommand: ParsableCommand {
         } catch {
             throw Failure.say("\(error)", status: Live.status(of: error))
         }
-        for note in outcome.notes { Failure.remark(note) }
-        if outcome.lostEvents > 0 {
-            Failure.remark(
-                "\(outcome.lostEvents) events are lost; --buffer gives more room, --when-full wait loses none")
-        }
+        RecordingArguments.say(outcome)
         _exit(outcome.isIncomplete ? Failure.own : 0)
     }
 
     private func options() throws -> SessionOptions {
-        var options = SessionOptions(
-            subject: .process(pid), outputPath: output,
-            selection: Selection(
-                filter: FunctionFilter(only: only, never: never), recordsExits: !noExits, depthLimit: depth),
-            filterTexts: filterTexts(only: only, never: never, depth: depth), bufferByteCount: buffer.byteCount,
-            whenFull: whenFull, agentPath: try AgentLocation.find())
+        var options = try recording.options(.process(pid))
         options.live = live.options
         options.startsOff = off
         return options
@@ -104,9 +64,4 @@ struct AttachCommand: ParsableCommand {
         try? JSONOutput.write(outcome)
         fflush(nil)
     }
-}
-
-/// The options that choose functions, as the trace keeps them.
-func filterTexts(only: [String], never: [String], depth: Int?) -> [String] {
-    only.flatMap { ["-F", $0] } + never.flatMap { ["-N", $0] } + (depth.map { ["-D", "\($0)"] } ?? [])
 }

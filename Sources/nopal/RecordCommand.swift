@@ -1,7 +1,6 @@
 import ArgumentParser
 import Control
 import Glibc
-import Globs
 import Programs
 import TraceFormat
 
@@ -46,34 +45,7 @@ struct RecordCommand: ParsableCommand {
               nopal record --when-full overwrite --buffer 8M -- ./long-running
             """)
 
-    @Option(
-        name: [.customShort("o"), .customLong("output")],
-        help: ArgumentHelp("Where to write the trace.", valueName: "file"), completion: .file())
-    var output = "nopal.trace"
-
-    @Option(
-        name: [.customShort("F"), .customLong("filter")],
-        help: ArgumentHelp("Trace only functions that match.", valueName: "glob"))
-    var only: [String] = []
-
-    @Option(
-        name: [.customShort("N"), .customLong("notrace")],
-        help: ArgumentHelp("Do not trace functions that match.", valueName: "glob"))
-    var never: [String] = []
-
-    @Option(
-        name: [.customShort("D"), .customLong("depth")],
-        help: ArgumentHelp("Record calls up to this depth only; the outermost has depth 1.", valueName: "depth"))
-    var depth: Int?
-
-    @Option(help: ArgumentHelp("Memory for events that are not written out yet: 512K, 64M, 1G.", valueName: "size"))
-    var buffer = ByteSize(byteCount: 64 << 20)
-
-    @Option(help: "What a thread does when no room is left: wait, drop or overwrite.")
-    var whenFull = WhenFull.wait
-
-    @Flag(help: "Record entries only: half the events, no durations.")
-    var noExits = false
+    @OptionGroup var recording: RecordingArguments
 
     @Flag(help: "Run the program even when nothing in it can be traced.")
     var force = false
@@ -86,9 +58,6 @@ struct RecordCommand: ParsableCommand {
         guard !command.isEmpty else {
             throw ValidationError("no program to run: nopal record [options] -- PROGRAM [ARGUMENTS]")
         }
-        if let depth, depth < 1 { throw ValidationError("-D \(depth): the depth begins at 1") }
-        if buffer.byteCount < 256 << 10 { throw ValidationError("--buffer: at least 256K are needed") }
-        if buffer.byteCount > 1 << 40 { throw ValidationError("--buffer: more than 1024G cannot be had") }
     }
 
     func run() throws {
@@ -105,14 +74,10 @@ struct RecordCommand: ParsableCommand {
     }
 
     private func finish(_ outcome: SessionOutcome, _ program: TraceableProgram) -> Never {
-        for note in outcome.notes { Failure.remark(note) }
         if !outcome.wasTraced {
             Failure.remark("no agent answered from \(program.path): nothing was traced")
         }
-        if outcome.lostEvents > 0 {
-            Failure.remark(
-                "\(outcome.lostEvents) events are lost; --buffer gives more room, --when-full wait loses none")
-        }
+        RecordingArguments.say(outcome)
         let status = programStatus(outcome.waitStatus ?? 0)
         // At once: everything is written, and taking modules apart is no use to anybody.
         _exit(status == 0 && (outcome.isIncomplete || !outcome.wasTraced) ? Failure.own : status)
@@ -135,12 +100,7 @@ struct RecordCommand: ParsableCommand {
     }
 
     private func options(_ program: TraceableProgram) throws -> SessionOptions {
-        SessionOptions(
-            subject: .program(executable: program.path, arguments: command), outputPath: output,
-            selection: Selection(
-                filter: FunctionFilter(only: only, never: never), recordsExits: !noExits, depthLimit: depth),
-            filterTexts: filterTexts(only: only, never: never, depth: depth), bufferByteCount: buffer.byteCount,
-            whenFull: whenFull, agentPath: try AgentLocation.find())
+        try recording.options(.program(executable: program.path, arguments: command))
     }
 
     private func programStatus(_ waitStatus: Int32) -> Int32 {

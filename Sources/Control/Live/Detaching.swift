@@ -101,6 +101,8 @@ struct Detaching {
 
     /// Reads the code once more: it has to be the file's.
     private func verify(_ outcome: inout DetachOutcome) throws(LiveError) {
+        let hooks = presentHooks().count
+        if hooks > 0 { outcome.notes.append("\(hooks) hooks of libc and the loader are still there") }
         let live = LiveSites(memory: control.memory)
         for module in control.traced.modules {
             let states = live.states(of: module.image, bias: module.bias) ?? []

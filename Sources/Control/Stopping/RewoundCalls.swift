@@ -27,29 +27,6 @@ package final class RewoundCalls {
         static let epollPwait: UInt64 = 281
     }
 
-    /// Calls that a stop, or any signal, ends with EINTR: read, accept, recvfrom, recvmsg, semop, sigtimedwait,
-    /// io_getevents, semtimedop, epoll_wait, epoll_pwait, accept4, io_pgetevents, epoll_pwait2.
-    private static let interruptible: Set<UInt64> = [0, 43, 45, 47, 65, 128, 208, 220, 232, 281, 288, 333, 441]
-
-    /// Threads that were found in such calls, or not, when they were first looked at or last stopped.
-    private var waits: [pid_t: Bool] = [:]
-
-    /// Whether a thread that runs on waits in such a call, as far as is known: asking each time would
-    /// take as long as the stop.
-    func isWaiting(_ thread: pid_t, of process: pid_t) -> Bool {
-        if let known = waits[thread] { return known }
-        // Ids come back: what is known of threads long gone is forgotten with the rest.
-        if waits.count > 10_000 { waits = [:] }
-        let waits = Self.isInSuchCall(thread, of: process)
-        self.waits[thread] = waits
-        return waits
-    }
-
-    private static func isInSuchCall(_ thread: pid_t, of process: pid_t) -> Bool {
-        let text = FileText.read("/proc/\(process)/task/\(thread)/syscall") ?? ""
-        return text.split(separator: " ").first.flatMap { UInt64($0) }.map(interruptible.contains) ?? false
-    }
-
     /// Whether a stop has ended the call that a thread was in.
     static func isInterrupted(_ thread: StoppedThread) -> Bool {
         Int64(bitPattern: UInt64(thread.registers.rax)) == Int64(-EINTR)
@@ -60,7 +37,6 @@ package final class RewoundCalls {
     func rewind(_ thread: inout StoppedThread, of process: pid_t) {
         let registers = thread.registers
         guard Self.isInterrupted(thread), !thread.isMoved else { return forget(thread) }
-        waits[thread.thread] = true
         let number = UInt64(registers.orig_rax)
         // Neither is to be done twice.
         guard number != Number.close, number != Number.connect, !hasSignal(thread, of: process) else {

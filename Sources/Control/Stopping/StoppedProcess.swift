@@ -15,6 +15,8 @@ package final class StoppedProcess {
     private var stopped: [pid_t] = []
     private var isResumed = false
     private let rewinds: RewoundCalls
+    /// The first thread, and those that have children.
+    private var addressees: Set<pid_t> = []
     let beganNanos: UInt64
     private static let patienceNanos: UInt64 = 1_000_000_000
 
@@ -28,9 +30,10 @@ package final class StoppedProcess {
         self.rewinds = rewinds
         beganNanos = nopal_clock_nanos(CLOCK_MONOTONIC)
         do throws(LiveError) {
-            // Who waits in a call that a signal would end stops first and goes on last. While a thread is
-            // traced, an ignored SIGCHLD for it is sent all the same, to any that is not stopped.
-            _ = try seizeNewTasks { rewinds.isWaiting($0, of: process) }
+            // Threads that signals are sent to stop last and go on first. While such a thread is traced, an ignored
+            // SIGCHLD for it is sent all the same, to any that is not stopped, and ends the call that it waits in.
+            addressees = ThreadStatus.addressees(process)
+            _ = try seizeNewTasks { !addressees.contains($0) }
             try awaitStops()
             var foundNew = true
             while foundNew {
@@ -118,21 +121,19 @@ package final class StoppedProcess {
     /// Lets everything go on, as it was or where it was moved to; returns how long it stood, nanoseconds.
     @discardableResult
     func resume() -> UInt64 {
-        var waiting: Set<pid_t> = []
         for index in threads.indices {
-            if RewoundCalls.isInterrupted(threads[index]) { waiting.insert(threads[index].thread) }
             rewinds.rewind(&threads[index], of: process)
             if threads[index].isMoved {
                 _ = unsafe nopal_ptrace_set_registers(threads[index].thread, &threads[index].registers)
             }
         }
-        release(last: waiting)
+        release()
         return nopal_clock_nanos(CLOCK_MONOTONIC) &- beganNanos
     }
 
-    private func release(last: Set<pid_t>) {
+    private func release() {
         isResumed = true
-        let order = stopped.filter { !last.contains($0) } + newborns + stopped.filter(last.contains)
+        let order = stopped.filter(addressees.contains) + newborns + stopped.filter { !addressees.contains($0) }
         for thread in order where nopal_ptrace_detach(thread, signals[thread] ?? 0) < 0 {
             // Killed while it stood: its end is told to us, and the process's only after that.
             Latecomers.add(thread)

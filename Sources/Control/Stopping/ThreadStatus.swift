@@ -31,6 +31,15 @@ enum ThreadStatus {
         return found
     }
 
+    /// The threads that signals of the process are sent to by name: the first one, and those with children.
+    static func addressees(_ process: pid_t) -> Set<pid_t> {
+        var found: Set<pid_t> = [process]
+        for thread in tasks(process) where FileText.read("/proc/\(process)/task/\(thread)/children") != nil {
+            found.insert(thread)
+        }
+        return found
+    }
+
     /// A thread that has ended and was not taken notice of yet.
     static func isDead(_ process: pid_t, _ thread: pid_t) -> Bool {
         let state = fields("/proc/\(process)/task/\(thread)/status")["State"]?.first
