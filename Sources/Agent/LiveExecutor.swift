@@ -66,11 +66,11 @@ enum LiveExecutor {
     }
 
     private static func runSteps(_ result: inout Result) {
-        while AgentState.livePlan.position < AgentState.livePlan.stepCount {
-            let index = AgentState.livePlan.position
-            switch AgentState.livePlan.kind(index) {
+        let plan = AgentState.livePlan
+        for index in 0..<plan.stepCount {
+            switch plan.kind(index) {
             case StepKind.store.rawValue, StepKind.storeAgain.rawValue:
-                store(index)
+                store(plan, index)
                 result.stores = result.stores &+ 1
             case StepKind.syncCores.rawValue:
                 let begin = System.monotonicNanos()
@@ -85,8 +85,7 @@ enum LiveExecutor {
         }
     }
 
-    private static func store(_ index: UInt64) {
-        let plan = AgentState.livePlan
+    private static func store(_ plan: LivePlan, _ index: UInt64) {
         let address = plan.address(index)
         let value = plan.value(index)
         switch plan.width(index) {
@@ -135,7 +134,7 @@ enum LiveExecutor {
         if plan.position >= plan.stepCount { return }
         for index in plan.position..<plan.stepCount {
             let kind = plan.kind(index)
-            if kind == StepKind.store.rawValue || kind == StepKind.storeAgain.rawValue { store(index) }
+            if kind == StepKind.store.rawValue || kind == StepKind.storeAgain.rawValue { store(plan, index) }
         }
         AgentState.livePlan.position = plan.stepCount
         _ = System.protect(plan.textLow, plan.textHigh &- plan.textLow, System.protectRead | System.protectExecute)
