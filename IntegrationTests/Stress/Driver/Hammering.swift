@@ -23,7 +23,7 @@ final class Hammering {
     }
 
     var tracePath: String { place + "/hammer.trace" }
-    private var oraclePath: String { place + "/oracle" }
+    var oraclePath: String { place + "/oracle" }
 
     /// Runs it to its end.
     ///

@@ -89,8 +89,16 @@ struct StressCommand: ParsableCommand {
         }
         let name = "storm \(kind.variant) by \(kind.wanted?.rawValue ?? "any")"
         report(name, text, problems)
-        if problems.isEmpty { unlink(hammering.tracePath) }
+        if problems.isEmpty { unlink(hammering.tracePath) } else { keep(hammering, name) }
         return (problems.isEmpty, outcome.toggles)
+    }
+
+    /// What a failure left stays, for whoever looks into it: the next storm writes over both files.
+    private func keep(_ hammering: Hammering, _ name: String) {
+        let place = hammering.place + "/failed-" + name.replacing(" ", with: "-")
+        rename(hammering.tracePath, place + ".trace")
+        rename(hammering.oraclePath, place + ".oracle")
+        print("      kept: \(place).trace, .oracle")
     }
 
     private func canary(_ canary: Canary, _ place: String) throws -> Bool {
