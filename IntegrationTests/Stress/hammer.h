@@ -223,7 +223,7 @@ struct hammer_timers {
 };
 void hammer_start_timers(struct hammer_timers *timers, uint64_t worker);
 void hammer_end_timers(struct hammer_timers *timers);
-// Says where a fault happened, then lets it take its course.
+// Says where a fault happened, and ends by its signal.
 void hammer_report_faults(void);
 
 #ifdef __cplusplus

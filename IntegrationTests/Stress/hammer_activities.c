@@ -172,7 +172,7 @@ void *hammer_short_thread_maker(void *argument) {
     return argument;
 }
 
-// Faults: where, and what stands there; then they take their course.
+// Faults: where, and what stands there; then the program ends by the signal.
 
 static const char *nearest(uint64_t address, uint64_t *distance) {
     const char *name = "?";
@@ -186,7 +186,11 @@ static const char *nearest(uint64_t address, uint64_t *distance) {
     return name;
 }
 
+// The first that comes here reports, and ends the program; others wait for that.
 static void report_fault(int signal, siginfo_t *info, void *context) {
+    static int is_reported;
+    if (__atomic_exchange_n(&is_reported, 1, __ATOMIC_SEQ_CST))
+        for (;;) pause();
     uint64_t at = (uint64_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
     uint64_t distance;
     const char *name = nearest(at, &distance);
@@ -200,11 +204,15 @@ static void report_fault(int signal, siginfo_t *info, void *context) {
     for (ssize_t i = 0; i < count; i++)
         length += snprintf(line + length, sizeof line - (size_t)length, " %02x", bytes[i]);
     line[length++] = '\n';
-    if (write(2, line, (size_t)length) < 0) return;
+    if (write(2, line, (size_t)length) < 0) length = 0;
+    // It ends here even if the code is whole again by now: the signal is delivered on return.
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigaction(signal, &action, 0);
+    raise(signal);
 }
 
 void hammer_report_faults(void) {
-    struct sigaction action = {.sa_sigaction = report_fault, .sa_flags = SA_SIGINFO | SA_RESETHAND | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = report_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
     for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, 0);
 }
