@@ -1,4 +1,5 @@
 import Testing
+import TraceFormat
 
 /// Calls that end otherwise than by a return: exceptions, jumps, ends of threads, fibers.
 @Suite struct ControlFlowTests {
@@ -27,6 +28,11 @@ import Testing
 
     @Test(arguments: TracedProgram(name: "signals").built(Variant.everyKind))
     func signalHandlersAreTraced(_ program: TracedProgram) throws {
+        try Verification(program).check()
+    }
+
+    @Test(arguments: TracedProgram(name: "stepped", arguments: ["\(SessionMemory.wordsPerBlock - 1)"]).built([.gccO2, .clangMcount]))
+    func handlersComeBetweenAnyTwoInstructions(_ program: TracedProgram) throws {
         try Verification(program).check()
     }
 

@@ -5,17 +5,16 @@ import AgentShims
 /// Runs on the traced thread: no allocation, no lock. Signals are blocked while a thread's block
 /// changes, so that a traced signal handler never sees half a change.
 enum Blocks {
+    /// Whether a reserved address lies in a block and not in a block's head (see `SessionMemory`).
+    static func isSlot(_ address: UInt64) -> Bool { address & UInt64(SessionMemory.slotMask) != 0 }
+
     /// Gives the thread a block with room; false when the event has to be lost.
     static func take(_ thread: ThreadState) -> Bool {
-        while AgentState.isRecording {
-            if nopal_load32(AgentState.field(SessionMemory.HeaderOffset.closed)) != 0 {
-                Disarming.run()
-                return false
-            }
+        while isOpen {
             if Forking.isUnnoticed { Forking.begin() }
             let mask = System.blockSignals()
             // A signal handler may have taken one since the stub looked.
-            if thread.pointee.cursor < thread.pointee.limit {
+            if isSlot(thread.pointee.cursor) {
                 System.restoreSignals(mask)
                 return true
             }
@@ -27,6 +26,15 @@ enum Blocks {
             if mode != WhenFull.wait.rawValue { return lose(thread) }
             Waiting.wait(thread)
         }
+        // Each reservation in vain moves it on: it must not become the address of a slot.
+        thread.pointee.cursor = 0
+        return false
+    }
+
+    private static var isOpen: Bool {
+        if !AgentState.isRecording { return false }
+        if nopal_load32(AgentState.field(SessionMemory.HeaderOffset.closed)) == 0 { return true }
+        Disarming.run()
         return false
     }
 
@@ -48,26 +56,28 @@ enum Blocks {
     }
 
     /// Hands the thread's block over, or lets it linger when an interrupted stub still has to
-    /// write into it.
-    private static func retire(_ thread: ThreadState, isComplete: Bool = true) {
+    /// write into it. Leaves the thread without a block. Signals are blocked.
+    private static func retire(_ thread: ThreadState) {
         Lingering.settle(thread)
         let block = thread.pointee.block
+        let reserved = thread.pointee.cursor &- block
+        thread.pointee.cursor = 0
         if block == 0 { return }
         thread.pointee.block = 0
-        thread.pointee.limit = 0
-        let index = thread.pointee.block_index
-        if isComplete && Lingering.hasUnwrittenWords(block) {
-            Lingering.add(thread, index)
+        let size = UInt64(SessionMemory.blockByteCount)
+        let end = block &+ (reserved < size ? reserved : size)
+        if Lingering.hasUnwrittenWords(block, upTo: end) {
+            Lingering.fill(from: end, to: block &+ size)
+            Lingering.add(thread, thread.pointee.block_index)
         } else {
-            handOver(index)
+            handOver(thread.pointee.block_index)
         }
     }
 
     /// Hands the thread's block over as it is; the next event takes another.
     static func giveBack(_ thread: ThreadState) {
         let mask = System.blockSignals()
-        retire(thread, isComplete: false)
-        thread.pointee.cursor = 0
+        retire(thread)
         System.restoreSignals(mask)
     }
 
@@ -182,9 +192,8 @@ enum Blocks {
         nopal_zero(block, UInt64(SessionMemory.blockByteCount))
         describe(thread, index)
         thread.pointee.block = block
-        Recording.writeClock(thread, block, nopal_ticks())
-        thread.pointee.cursor = block &+ 8
-        thread.pointee.limit = block &+ UInt64(SessionMemory.blockByteCount)
+        Recording.writeClock(thread, block &+ UInt64(SessionMemory.wordsOffset), nopal_ticks())
+        thread.pointee.cursor = block &+ UInt64(SessionMemory.headByteCount)
     }
 
     private static func describe(_ thread: ThreadState, _ index: UInt32) {

@@ -91,7 +91,6 @@ enum Conversation {
     }
 
     private static func mapMemory(_ channel: Channel, _ descriptor: Int64) -> Bool {
-        let readWrite = System.protectRead | System.protectWrite
         AgentState.hostProcess = UInt32(truncatingIfNeeded: channel.field(1))
         AgentState.depthLimit = channel.field(2)
         // A limit on address space may not leave room for all of it.
@@ -101,7 +100,8 @@ enum Conversation {
         guard count <= limit, file >= UInt64(SessionMemory.byteCount(blockCount: Int(count))) else { return false }
         while count >= 8 {
             let byteCount = UInt64(SessionMemory.byteCount(blockCount: Int(count)))
-            let at = System.map(descriptor, byteCount: byteCount, protection: readWrite, shared: true)
+            let at = System.mapShared(
+                descriptor, byteCount: byteCount, alignment: UInt64(SessionMemory.blockByteCount))
             if at != 0 {
                 AgentState.mappedBlockCount = UInt32(truncatingIfNeeded: count)
                 // Descriptors and blocks lie where the host's count of blocks puts them.

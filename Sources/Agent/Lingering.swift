@@ -6,9 +6,9 @@ import AgentShims
 /// still holds a slot of the first. Such a block stays with its thread until the word is there.
 /// A word whose stub was left by `siglongjmp` never comes, so only a few blocks linger.
 enum Lingering {
-    static func hasUnwrittenWords(_ block: UInt64) -> Bool {
-        var at = block
-        let end = block &+ UInt64(SessionMemory.blockByteCount)
+    /// Whether a slot before `end` is reserved and not written.
+    static func hasUnwrittenWords(_ block: UInt64, upTo end: UInt64) -> Bool {
+        var at = block &+ UInt64(SessionMemory.wordsOffset)
         while at < end {
             if nopal_load32(at &+ 4) == 0 { return true }
             at = at &+ 8
@@ -16,8 +16,17 @@ enum Lingering {
         return false
     }
 
+    /// Makes the rest of a block that is given up early say nothing, so that only reserved slots are unwritten.
+    static func fill(from start: UInt64, to end: UInt64) {
+        var at = start
+        while at < end {
+            nopal_store32(at &+ 4, EventWord.upperHalf(kind: .void, payload: 0))
+            at = at &+ 8
+        }
+    }
+
     static func eventCount(_ block: UInt64) -> UInt64 {
-        var at = block
+        var at = block &+ UInt64(SessionMemory.wordsOffset)
         var count: UInt64 = 0
         let end = block &+ UInt64(SessionMemory.blockByteCount)
         while at < end {
@@ -42,7 +51,9 @@ enum Lingering {
     }
 
     private static func settled(_ mark: UInt32) -> UInt32 {
-        if mark == 0 || hasUnwrittenWords(Blocks.address(mark &- 1)) { return mark }
+        if mark == 0 { return 0 }
+        let block = Blocks.address(mark &- 1)
+        if hasUnwrittenWords(block, upTo: block &+ UInt64(SessionMemory.blockByteCount)) { return mark }
         Blocks.handOver(mark &- 1)
         return 0
     }

@@ -8,7 +8,7 @@ enum Recording {
     static func append(_ thread: ThreadState, _ upperHalf: UInt32) -> Bool {
         while true {
             let slot = nopal_reserve(thread)
-            if slot < thread.pointee.limit {
+            if Blocks.isSlot(slot) {
                 let tick = nopal_ticks()
                 if UInt32(truncatingIfNeeded: tick >> 32) == thread.pointee.epoch {
                     write(slot, upperHalf, tick)

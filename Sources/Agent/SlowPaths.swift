@@ -60,7 +60,7 @@ private func recordEntryOnly(_ thread: ThreadState, _ word: UInt32) -> UInt32 {
 public func record(word: UInt32, slot: UInt64) -> UInt32 {
     guard let thread = nopal_thread_state() else { return Verdict.proceed }
     // An epoch has passed and the slot is still ours: it takes the clock word.
-    if slot >= thread.pointee.block && slot < thread.pointee.limit {
+    if Blocks.isSlot(slot) && slot &- thread.pointee.block < UInt64(SessionMemory.blockByteCount) {
         Recording.writeClock(thread, slot, nopal_ticks())
     }
     let isEntry = word >> EventWord.payloadBits == EventKind.entry.rawValue

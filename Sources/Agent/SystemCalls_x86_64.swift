@@ -42,6 +42,26 @@ enum System {
         return UInt64(bitPattern: at)
     }
 
+    /// Maps a file, to be read and written and seen by all, at a multiple of `alignment`; 0 when it can't.
+    static func mapShared(_ descriptor: Int64, byteCount: UInt64, alignment: UInt64) -> UInt64 {
+        let fixed: Int64 = 0x10
+        let shared: Int64 = 1
+        let reserved = allocate(byteCount &+ alignment)
+        if reserved == 0 { return 0 }
+        let start = (reserved &+ alignment &- 1) / alignment &* alignment
+        let at = call(
+            9, Int64(bitPattern: start), Int64(bitPattern: byteCount), protectRead | protectWrite, shared | fixed,
+            descriptor, 0)
+        if at < 0 && at > -4096 {
+            unmap(reserved, byteCount &+ alignment)
+            return 0
+        }
+        if start > reserved { unmap(reserved, start &- reserved) }
+        let end = reserved &+ alignment
+        if end > start { unmap(start &+ byteCount, end &- start) }
+        return start
+    }
+
     static func unmap(_ address: UInt64, _ byteCount: UInt64) {
         _ = call(11, Int64(bitPattern: address), Int64(bitPattern: byteCount))
     }

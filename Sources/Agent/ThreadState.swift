@@ -32,7 +32,6 @@ extension UnsafeMutablePointer where Pointee == nopal_thread {
     /// Forgets what belongs to the parent: the block, the serial, the thread id.
     func abandonAfterFork() {
         pointee.cursor = 0
-        pointee.limit = 0
         pointee.block = 0
         pointee.serial = 0
         pointee.sequence = 0

@@ -3,17 +3,16 @@
 
 // The contract with stubs: `ThreadStateLayout` and `ShadowEntry` name the same offsets.
 _Static_assert(offsetof(struct nopal_thread, cursor) == 0, "ThreadStateLayout.cursor");
-_Static_assert(offsetof(struct nopal_thread, limit) == 8, "ThreadStateLayout.limit");
-_Static_assert(offsetof(struct nopal_thread, epoch) == 16, "ThreadStateLayout.epoch");
-_Static_assert(offsetof(struct nopal_thread, shadow_top) == 24, "ThreadStateLayout.shadowTop");
-_Static_assert(offsetof(struct nopal_thread, depth_limit) == 32, "ThreadStateLayout.depthLimit");
-_Static_assert(offsetof(struct nopal_thread, shadow_base) == 40, "ThreadStateLayout.Field.shadowBase");
-_Static_assert(offsetof(struct nopal_thread, block) == 56, "ThreadStateLayout.Field.block");
-_Static_assert(offsetof(struct nopal_thread, serial) == 72, "ThreadStateLayout.Field.block");
-_Static_assert(offsetof(struct nopal_thread, lost) == 80, "ThreadStateLayout.Field.lost");
-_Static_assert(offsetof(struct nopal_thread, lingering) == 120, "ThreadStateLayout.Field.lingering");
-_Static_assert(offsetof(struct nopal_thread, failed_generation) == 152, "ThreadStateLayout.Field.failedGeneration");
-_Static_assert(sizeof(struct nopal_thread) == 160, "ThreadStateLayout.Field.byteCount");
+_Static_assert(offsetof(struct nopal_thread, epoch) == 8, "ThreadStateLayout.epoch");
+_Static_assert(offsetof(struct nopal_thread, shadow_top) == 16, "ThreadStateLayout.shadowTop");
+_Static_assert(offsetof(struct nopal_thread, depth_limit) == 24, "ThreadStateLayout.depthLimit");
+_Static_assert(offsetof(struct nopal_thread, shadow_base) == 32, "ThreadStateLayout.Field.shadowBase");
+_Static_assert(offsetof(struct nopal_thread, block) == 48, "ThreadStateLayout.Field.block");
+_Static_assert(offsetof(struct nopal_thread, serial) == 64, "ThreadStateLayout.Field.block");
+_Static_assert(offsetof(struct nopal_thread, lost) == 72, "ThreadStateLayout.Field.lost");
+_Static_assert(offsetof(struct nopal_thread, lingering) == 112, "ThreadStateLayout.Field.lingering");
+_Static_assert(offsetof(struct nopal_thread, failed_generation) == 144, "ThreadStateLayout.Field.failedGeneration");
+_Static_assert(sizeof(struct nopal_thread) == 152, "ThreadStateLayout.Field.byteCount");
 _Static_assert(offsetof(struct nopal_entry, return_address) == 0, "ShadowEntry.returnAddress");
 _Static_assert(offsetof(struct nopal_entry, saved) == 8, "ShadowEntry.saved");
 _Static_assert(offsetof(struct nopal_entry, negated_slot) == 16, "ShadowEntry.negatedSlot");

@@ -78,6 +78,10 @@ struct X86Encoder {
         case .subtract(let to, let from): registers(0x29, to, from, wide: true)
         case .compare(let left, let right): registers(0x39, left, right, wide: true)
         case .test32(let left, let right): registers(0x85, left, right, wide: false)
+        case .testImmediate32(let register, let value):
+            if register.rawValue >= 8 { bytes.append(0x41) }
+            bytes += [0xf7, 0xc0 | register.rawValue & 7]
+            immediate(Int32(bitPattern: value))
         case .addImmediate(let register, let value): group83(field: 0, register, value)
         case .subtractImmediate(let register, let value): group83(field: 5, register, value)
         case .compareImmediate(let register, let value): group83(field: 7, register, value)

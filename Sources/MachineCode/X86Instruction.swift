@@ -61,6 +61,7 @@ public enum X86Instruction: Equatable, Hashable, Sendable {
     /// Exchanges and adds: one instruction, not locked.
     case exchangeAdd(X86Memory, X86Register)
     case test32(X86Register, X86Register)
+    case testImmediate32(X86Register, UInt32)
     /// `A9 id`: the off form of a sled; nothing but flags changes.
     case testAccumulator(UInt32)
     case readTimeStampCounter

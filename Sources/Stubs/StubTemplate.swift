@@ -1,4 +1,5 @@
 import MachineCode
+import TraceFormat
 
 /// The code of every stub of one kind, before its holes are filled.
 ///
@@ -86,13 +87,14 @@ public struct StubTemplate: Sendable {
         stub.jump(if: .aboveOrEqual, to: .body)
     }
 
-    /// Reserving is one instruction, so a signal handler that is traced can nest anywhere.
+    /// Reserving is one instruction, so a signal handler that is traced can nest anywhere. Whether the slot
+    /// is one is seen by its address alone: such a handler may have changed the block since (decision 0015).
     private static func recordEntry(_ stub: inout StubAssembler, _ state: ThreadStateLayout) {
         stub.emit(
             .moveImmediate32(.rcx, 8),
             .exchangeAdd(.fs(state.cursor), .rcx),
-            .compareWithMemory(.rcx, .fs(state.limit)))
-        stub.jump(if: .aboveOrEqual, to: .refillEntry)
+            .testImmediate32(.rcx, SessionMemory.slotMask))
+        stub.jump(if: .equal, to: .refillEntry)
         stub.emit(.readTimeStampCounter, .compareWithMemory32(.rdx, .fs(state.epoch)))
         stub.jump(if: .notEqual, to: .refillEntry)
         stub.emit(.store32(.base(.rcx, 0), .rax))
@@ -146,8 +148,8 @@ public struct StubTemplate: Sendable {
         stub.emit(
             .moveImmediate32(.r11, 8),
             .exchangeAdd(.fs(state.cursor), .r11),
-            .compareWithMemory(.r11, .fs(state.limit)))
-        stub.jump(if: .aboveOrEqual, to: .refillExit)
+            .testImmediate32(.r11, SessionMemory.slotMask))
+        stub.jump(if: .equal, to: .refillExit)
         stub.emit(.readTimeStampCounter, .compareWithMemory32(.rdx, .fs(state.epoch)))
         stub.jump(if: .notEqual, to: .refillExit)
         stub.emit(.store32(.base(.r11, 0), .rax), .store32(.base(.r11, 4), .rcx))

@@ -8,25 +8,23 @@ public struct ThreadStateLayout: Equatable, Sendable {
     public init(base: Int32) { self.base = base }
 
     var cursor: Int32 { base }
-    var limit: Int32 { base + 8 }
-    var epoch: Int32 { base + 16 }
-    var shadowTop: Int32 { base + 24 }
-    var depthLimit: Int32 { base + 32 }
+    var epoch: Int32 { base + 8 }
+    var shadowTop: Int32 { base + 16 }
+    var depthLimit: Int32 { base + 24 }
 
     /// Offsets from the state's start, of what the host reads and resets in stopped threads.
     public enum Field {
-        public static let byteCount = 160
+        public static let byteCount = 152
         public static let cursor = 0
-        public static let limit = 8
-        public static let shadowTop = 24
-        public static let depthLimit = 32
-        public static let shadowBase = 40
+        public static let shadowTop = 16
+        public static let depthLimit = 24
+        public static let shadowBase = 32
         /// Block, its index, sequence, serial: 20 bytes.
-        public static let block = 56
-        public static let lost = 80
+        public static let block = 48
+        public static let lost = 72
         /// 16 bytes.
-        public static let lingering = 120
-        public static let failedGeneration = 152
+        public static let lingering = 112
+        public static let failedGeneration = 144
     }
 }
 

@@ -97,9 +97,10 @@ import TraceFormat
         let agent = try Mapping(memory)
         #expect(memory.words(2).isEmpty)
         for (word, count) in [
-            (0, 8), (1, 16), (5, 48), (SessionMemory.wordsPerBlock - 1, SessionMemory.blockByteCount),
+            (0, 8), (1, 16), (5, 48), (SessionMemory.wordsPerBlock - 1, SessionMemory.blockByteCount - SessionMemory.wordsOffset),
         ] {
-            agent.block(2).storeBytes(of: UInt64(word) << 32 | 1, toByteOffset: word * 8, as: UInt64.self)
+            agent.block(2).storeBytes(
+                of: UInt64(word) << 32 | 1, toByteOffset: SessionMemory.wordsOffset + word * 8, as: UInt64.self)
             #expect(memory.words(2).count == count)
             #expect(memory.words(2).load(fromByteOffset: word * 8, as: UInt64.self) == UInt64(word) << 32 | 1)
         }

@@ -53,6 +53,7 @@ enum Expected {
         case .compareWithMemory32(let r, let m): "cmp \(name32(r)), \(text(m, d))"
         case .exchangeAdd(let m, let r): "xadd \(text(m, q)), \(name(r))"
         case .test32(let a, let b): "test \(name32(a)), \(name32(b))"
+        case .testImmediate32(let r, let v): "test \(name32(r)), \(number(UInt64(v)))"
         case .testAccumulator(let v): "test eax, \(number(UInt64(v)))"
         case .readTimeStampCounter: "rdtsc"
         case .jump(let v): "jmp \(target(v, 5))"

@@ -7,8 +7,8 @@ import Testing
     @Test func threadState() {
         for base in [Int32(0), -192, 4096] {
             let state = ThreadStateLayout(base: base)
-            let offsets = [state.cursor, state.limit, state.epoch, state.shadowTop, state.depthLimit]
-            #expect(offsets == [0, 8, 16, 24, 32].map { base + $0 })
+            let offsets = [state.cursor, state.epoch, state.shadowTop, state.depthLimit]
+            #expect(offsets == [0, 8, 16, 24].map { base + $0 })
         }
     }
 

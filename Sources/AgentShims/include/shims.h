@@ -4,15 +4,14 @@
 #include <stdint.h>
 #include <stddef.h>
 
-/// The state of one traced thread, in initial-exec TLS. Stubs reach the first six fields
+/// The state of one traced thread, in initial-exec TLS. Stubs reach the first five fields
 /// relative to the thread pointer; their offsets are part of the contract with `Stubs`.
 struct nopal_thread {
-    uint64_t cursor;       //  0: where the next event word goes; stubs add 8 to reserve
-    uint64_t limit;        //  8: end of the block; 0 without one
-    uint32_t epoch;        // 16: upper half of the tick of the words being written
-    uint32_t is_ending;    // 20: 1 once the thread's stack is being unwound for good
-    uint64_t shadow_top;   // 24: end of the shadow stack: the next entry goes here
-    uint64_t depth_limit;  // 32: calls are not recorded while shadow_top is not below
+    uint64_t cursor;       //  0: where the next event word goes; stubs add 8 to reserve; 0 without a block
+    uint32_t epoch;        //  8: upper half of the tick of the words being written
+    uint32_t is_ending;    // 12: 1 once the thread's stack is being unwound for good
+    uint64_t shadow_top;   // 16: end of the shadow stack: the next entry goes here
+    uint64_t depth_limit;  // 24: calls are not recorded while shadow_top is not below
     uint64_t shadow_base;  // its first entry, a sentinel; 0 before the first event
     uint64_t shadow_limit; // its end
     uint64_t block;        // address of the block; 0 without one

@@ -45,7 +45,7 @@ struct ThreadRecords {
         // A thread that never recorded has nothing to take away.
         guard base != 0 else { return }
         let zeros = [UInt8](repeating: 0, count: 24)
-        _ = memory.write(state &+ UInt64(ThreadStateLayout.Field.cursor), Array(zeros[..<16]))
+        _ = memory.write(state &+ UInt64(ThreadStateLayout.Field.cursor), word: 0)
         _ = memory.write(state &+ UInt64(ThreadStateLayout.Field.block), Array(zeros[..<20]))
         _ = memory.write(state &+ UInt64(ThreadStateLayout.Field.lost), word: 0)
         _ = memory.write(state &+ UInt64(ThreadStateLayout.Field.lingering), Array(zeros[..<16]))

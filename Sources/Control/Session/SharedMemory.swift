@@ -134,8 +134,8 @@ final class SharedMemory: @unchecked Sendable {
 
     /// The words of a block up to the last one that was written.
     func words(_ index: Int) -> UnsafeRawBufferPointer {
-        let start = unsafe block(index)
-        var count = SessionMemory.blockByteCount
+        let start = unsafe block(index) + SessionMemory.wordsOffset
+        var count = SessionMemory.blockByteCount - SessionMemory.wordsOffset
         while count > 0, unsafe start.load(fromByteOffset: count - 8, as: UInt64.self) == 0 { count -= 8 }
         return unsafe UnsafeRawBufferPointer(start: start, count: count)
     }

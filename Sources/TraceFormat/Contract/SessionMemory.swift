@@ -12,13 +12,22 @@
 /// full --agent, overwrite mode--> draining --> owned
 /// ```
 /// A thread zeroes a block when it takes it, and names its process in the descriptor last.
+///
+/// Blocks lie at multiples of their size in the agent's memory too, and no event stands in a block's first
+/// `headByteCount` bytes. So the address of a reserved slot alone says whether it is one: what is reserved past
+/// the end of a block reads as a place in the head of the next. The head's last word is a clock word.
 public enum SessionMemory {
     public static let magic: UInt64 = 0x316d_656d_6c70_6f6e  // "noplmem1"
-    public static let version: UInt32 = 1
+    public static let version: UInt32 = 2
     public static let headerByteCount = 4096
     public static let descriptorByteCount = 64
     public static let blockByteCount = 65536
-    public static let wordsPerBlock = blockByteCount / EventWord.byteCount
+    public static let headByteCount = 128
+    /// Where a block's words begin: the clock word, then events.
+    public static let wordsOffset = headByteCount - EventWord.byteCount
+    public static let wordsPerBlock = (blockByteCount - wordsOffset) / EventWord.byteCount
+    /// The bits of an address that are all zero in a block's head.
+    public static let slotMask = UInt32(blockByteCount - headByteCount)
 
     /// Where the blocks begin.
     public static func blocksOffset(blockCount: Int) -> Int {
