@@ -75,9 +75,20 @@ static void snapshot_words(uint64_t *words) {
     for (uint64_t id = 0; id < hammer_function_count; id++) words[id] = hammer_load(&hammer_words_after[id]);
 }
 
+// Whatever was going on at the fork: no page of it may be writable and executable.
+static void check_mappings(void) {
+    FILE *maps = fopen("/proc/self/maps", "re");
+    if (!maps) hammer_fail("/proc/self/maps: %s", strerror(errno));
+    char line[4200];
+    while (fgets(line, sizeof line, maps))
+        if (strstr(line, " rwx")) hammer_fail("a forked child has %s", line);
+    fclose(maps);
+}
+
 static void be_child(const uint64_t *words, uint64_t random) {
     hammer_words_before = words;
     if (!hammer_take_slot(HAMMER_FORKS)) _exit(0);
+    check_mappings();
     for (int i = 0; i < 60; i++) {
         uint64_t id = any_of_table(&random);
         hammer_call(id, hammer_random(&random));

@@ -18,8 +18,14 @@ enum AgentState {
     nonisolated(unsafe) static var socket: Int64 = -1
     /// The helper thread's own connection; -1 while there is none.
     nonisolated(unsafe) static var helperSocket: Int64 = -1
-    /// The plan that the helper runs; see `LivePlan`.
-    nonisolated(unsafe) static var livePlan = LivePlan()
+    /// Address of the plan that the helper runs or ran last; see `LivePlan`.
+    nonisolated(unsafe) static var livePlan: UInt64 = 0
+    /// Steps of it that are done; all ones when nothing is running.
+    nonisolated(unsafe) static var livePosition = ~UInt64(0)
+    /// 1 from before its text is made writable until it no longer is.
+    nonisolated(unsafe) static var isTextOpen: UInt32 = 0
+    /// Threads that are looking for a trap in it.
+    nonisolated(unsafe) static var trapReaders: UInt32 = 0
     /// 1 once the host was found to be gone and the sites were switched off.
     nonisolated(unsafe) static var isDisarmed: UInt32 = 0
 

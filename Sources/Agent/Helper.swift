@@ -70,41 +70,22 @@ enum Helper {
     }
 
     private static func run(_ channel: Channel, _ descriptor: Int64, _ request: UInt64) -> Bool {
-        var plan = LivePlan(
-            stepCount: channel.field(0), trapCount: channel.field(1), textLow: channel.field(2),
-            textHigh: channel.field(3))
-        let limit: UInt64 = 1 << 32
         var result = LiveExecutor.Result()
         result.code = .malformed
-        if descriptor >= 0 && plan.stepCount > 0 && plan.stepCount < limit && plan.trapCount < limit {
-            let stepsByteCount = plan.stepCount &* UInt64(Bundle.stepByteCount)
-            let byteCount = stepsByteCount &+ plan.trapCount &* UInt64(Bundle.trapByteCount)
-            if System.fileByteCount(descriptor) >= byteCount {
-                plan.steps = System.map(descriptor, byteCount: byteCount, protection: System.protectRead, shared: true)
-                plan.traps = plan.steps &+ stepsByteCount
-            }
-            if plan.steps != 0 {
-                let old = AgentState.livePlan
-                var job = Job(plan: plan, result: result)
-                withUnsafeMutablePointer(to: &job) { job in
-                    LoaderLock.hold(
-                        nopal_load64(request &+ UInt64(HelperRequest.iteratePrograms)),
-                        data: UInt64(UInt(bitPattern: job))
-                    ) { _, _, data in
-                        if let job = UnsafeMutablePointer<Job>(bitPattern: UInt(data)) {
-                            job.pointee.result = LiveExecutor.run(job.pointee.plan)
-                        }
-                        return 1
+        if let plan = LivePlan(descriptor) {
+            var job = Job(plan: plan, result: result)
+            withUnsafeMutablePointer(to: &job) { job in
+                LoaderLock.hold(
+                    nopal_load64(request &+ UInt64(HelperRequest.iteratePrograms)),
+                    data: UInt64(UInt(bitPattern: job))
+                ) { _, _, data in
+                    if let job = UnsafeMutablePointer<Job>(bitPattern: UInt(data)) {
+                        job.pointee.result = LiveExecutor.run(job.pointee.plan)
                     }
-                }
-                result = job.result
-                // A thread may still be on its way to a breakpoint of this plan, not of the one before.
-                let isKept = AgentState.livePlan.steps == plan.steps
-                let gone = isKept ? old : plan
-                if gone.steps != 0 {
-                    System.unmap(gone.steps, gone.traps &- gone.steps &+ gone.trapCount &* UInt64(Bundle.trapByteCount))
+                    return 1
                 }
             }
+            result = job.result
         }
         return channel.send(
             .ran, a: result.code.rawValue, b: result.stores, c: result.nanos, d: result.longestSyncNanos,

@@ -1,17 +1,44 @@
 import AgentShims
 
-/// The plan that the helper is running: what a forked child needs to finish it, and what a thread
-/// that hits a breakpoint needs to go on.
+/// A plan in memory, as the host wrote it (see `Bundle`): what a forked child needs to finish it, and what
+/// a thread that hits a breakpoint needs to go on. It is published by one store of its address.
 struct LivePlan {
-    /// Address of the steps, of the traps behind them, and how many there are of each.
-    var steps: UInt64 = 0
-    var stepCount: UInt64 = 0
-    var traps: UInt64 = 0
-    var trapCount: UInt64 = 0
-    var textLow: UInt64 = 0
-    var textHigh: UInt64 = 0
-    /// Steps that are done; `stepCount` when nothing is running.
-    var position: UInt64 = 0
+    let address: UInt64
+
+    /// Maps the file that came with an order; nil when it is none.
+    init?(_ descriptor: Int64) {
+        let size = System.fileByteCount(descriptor)
+        guard descriptor >= 0, size >= UInt64(Bundle.planHeadByteCount) else { return nil }
+        address = System.map(descriptor, byteCount: size, protection: System.protectRead, shared: true)
+        guard address != 0 else { return nil }
+        let limit: UInt64 = 1 << 32
+        guard stepCount > 0, stepCount < limit, trapCount < limit, byteCount <= size else {
+            System.unmap(address, size)
+            return nil
+        }
+    }
+
+    /// The one that was published last; nil before the first.
+    static var current: LivePlan? {
+        let address = withUnsafeMutablePointer(to: &AgentState.livePlan) { nopal_load64(System.word($0)) }
+        return address == 0 ? nil : LivePlan(address: address)
+    }
+
+    private init(address: UInt64) { self.address = address }
+
+    static func publish(_ address: UInt64) {
+        withUnsafeMutablePointer(to: &AgentState.livePlan) { nopal_store64(System.word($0), address) }
+    }
+
+    func unmap() { System.unmap(address, byteCount) }
+
+    var stepCount: UInt64 { nopal_load64(address) }
+    var trapCount: UInt64 { nopal_load64(address &+ 8) }
+    var textLow: UInt64 { nopal_load64(address &+ 16) }
+    var textHigh: UInt64 { nopal_load64(address &+ 24) }
+    private var steps: UInt64 { address &+ UInt64(Bundle.planHeadByteCount) }
+    var traps: UInt64 { steps &+ stepCount &* UInt64(Bundle.stepByteCount) }
+    private var byteCount: UInt64 { traps &- address &+ trapCount &* UInt64(Bundle.trapByteCount) }
 
     func kind(_ index: UInt64) -> UInt32 { nopal_load32(steps &+ index &* UInt64(Bundle.stepByteCount)) }
     func width(_ index: UInt64) -> UInt32 { nopal_load32(steps &+ index &* UInt64(Bundle.stepByteCount) &+ 4) }
@@ -37,19 +64,34 @@ enum LiveExecutor {
         var unexpectedAddress: UInt64 = 0
     }
 
+    /// Runs a plan, and keeps it where traps are looked up; what was there before is unmapped.
     static func run(_ plan: LivePlan) -> Result {
         var result = Result()
         guard isWellFormed(plan) else {
+            plan.unmap()
             result.code = .malformed
             return result
         }
         let begin = System.monotonicNanos()
+        let old = LivePlan.current
+        AgentState.livePosition = ~0
+        nopal_compiler_barrier()
+        LivePlan.publish(plan.address)
+        runOpened(plan, &result)
+        result.nanos = System.monotonicNanos() &- begin
+        if let old, Traps.areQuiet() { old.unmap() }
+        return result
+    }
+
+    /// A child may be forked between any two instructions here. It goes by `isTextOpen`, so that is set first and
+    /// taken back last.
+    private static func runOpened(_ plan: LivePlan, _ result: inout Result) {
+        AgentState.isTextOpen = 1
+        nopal_compiler_barrier()
         let readWriteExecute = System.protectRead | System.protectWrite | System.protectExecute
         if System.protect(plan.textLow, plan.textHigh &- plan.textLow, readWriteExecute) < 0 {
             result.code = .closedText
-            return result
-        }
-        if let address = firstUnexpected(plan) {
+        } else if let address = firstUnexpected(plan) {
             result.code = .unexpected
             result.unexpectedAddress = address
         } else if catchesBreakpoints(plan) && !Traps.catchThem() {
@@ -57,16 +99,19 @@ enum LiveExecutor {
         } else if System.registerCoreSync() < 0 {
             result.code = .noCoreSync
         } else {
-            AgentState.livePlan = plan
-            runSteps(&result)
+            runSteps(plan, &result)
         }
-        _ = System.protect(plan.textLow, plan.textHigh &- plan.textLow, System.protectRead | System.protectExecute)
-        result.nanos = System.monotonicNanos() &- begin
-        return result
+        close(plan)
     }
 
-    private static func runSteps(_ result: inout Result) {
-        let plan = AgentState.livePlan
+    private static func close(_ plan: LivePlan) {
+        _ = System.protect(plan.textLow, plan.textHigh &- plan.textLow, System.protectRead | System.protectExecute)
+        nopal_compiler_barrier()
+        AgentState.isTextOpen = 0
+    }
+
+    private static func runSteps(_ plan: LivePlan, _ result: inout Result) {
+        AgentState.livePosition = 0
         for index in 0..<plan.stepCount {
             switch plan.kind(index) {
             case StepKind.store.rawValue, StepKind.storeAgain.rawValue:
@@ -81,7 +126,7 @@ enum LiveExecutor {
             }
             // A forked child goes on from here; a store that is made twice does no harm.
             nopal_compiler_barrier()
-            AgentState.livePlan.position = index &+ 1
+            AgentState.livePosition = index &+ 1
         }
     }
 
@@ -130,13 +175,15 @@ enum LiveExecutor {
     /// A process that was forked while the helper ran a plan has the same half-made text, and no
     /// helper. It has one thread: what is left is stored at once.
     static func finishInForkedChild() {
-        let plan = AgentState.livePlan
-        if plan.position >= plan.stepCount { return }
-        for index in plan.position..<plan.stepCount {
+        AgentState.trapReaders = 0
+        guard AgentState.isTextOpen != 0, let plan = LivePlan.current else { return }
+        var index = AgentState.livePosition
+        while index < plan.stepCount {
             let kind = plan.kind(index)
             if kind == StepKind.store.rawValue || kind == StepKind.storeAgain.rawValue { store(plan, index) }
+            index = index &+ 1
         }
-        AgentState.livePlan.position = plan.stepCount
-        _ = System.protect(plan.textLow, plan.textHigh &- plan.textLow, System.protectRead | System.protectExecute)
+        AgentState.livePosition = ~0
+        close(plan)
     }
 }

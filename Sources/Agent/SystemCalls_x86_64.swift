@@ -170,4 +170,6 @@ enum System {
 
     static func address<T>(_ pointer: UnsafePointer<T>) -> Int64 { Int64(Int(bitPattern: pointer)) }
     static func address<T>(_ pointer: UnsafeMutablePointer<T>) -> Int64 { Int64(Int(bitPattern: pointer)) }
+    /// The address of a word that several threads use.
+    static func word<T>(_ pointer: UnsafeMutablePointer<T>) -> UInt64 { UInt64(UInt(bitPattern: pointer)) }
 }

@@ -54,7 +54,11 @@ enum Traps {
 
     /// Where a thread goes on that hit the breakpoint at `address`; nil when it is none of the plan's.
     static func target(_ address: UInt64) -> UInt64? {
-        let plan = AgentState.livePlan
+        // Until the count is taken back, no plan is unmapped.
+        let readers = withUnsafeMutablePointer(to: &AgentState.trapReaders) { System.word($0) }
+        _ = nopal_add32(readers, 1)
+        defer { _ = nopal_add32(readers, ~0) }
+        guard let plan = LivePlan.current else { return nil }
         var low: UInt64 = 0
         var high = plan.trapCount
         while low < high {
@@ -65,6 +69,19 @@ enum Traps {
             if found < address { low = middle &+ 1 } else { high = middle }
         }
         return nil
+    }
+
+    /// Whether nobody looks into a plan that was published before the present one; waits for those who do.
+    static func areQuiet() -> Bool {
+        let readers = withUnsafeMutablePointer(to: &AgentState.trapReaders) { System.word($0) }
+        let attempts = 1000
+        for _ in 0..<attempts {
+            // An addition and not a load: the new plan's address has to be seen first.
+            let count = nopal_add32(readers, 0)
+            if count == 0 { return true }
+            System.futexWait(readers, expected: count, timeoutNanos: 1_000_000)
+        }
+        return false
     }
 
     /// Hands a trap that is not the agent's to the program's handler.

@@ -183,11 +183,9 @@ package struct LiveControl {
 
     package func runByAgent(_ plan: Plan, _ text: Range<UInt64>, _ outcome: inout LiveOutcome) throws(LiveError) {
         let file: PlanFile
-        do { file = try PlanFile(plan) } catch { throw .planFailed(process, what: "\(error)") }
+        do { file = try PlanFile(plan, text: text) } catch { throw .planFailed(process, what: "\(error)") }
         defer { close(file.descriptor) }
-        let packet = Packet(
-            .run, [UInt64(plan.steps.count), UInt64(plan.traps.count), text.lowerBound, text.upperBound])
-        let answer = try helper().ask(packet, descriptor: file.descriptor, for: .ran, pump: pump)
+        let answer = try helper().ask(Packet(.run), descriptor: file.descriptor, for: .ran, pump: pump)
         let result = RunResult(rawValue: answer.fields[0])
         guard result == .done else { throw .planFailed(process, what: Self.sentence(result, answer.fields[4])) }
         outcome.changed += plan.siteCount

@@ -1,12 +1,14 @@
 import Patching
 import TraceFormat
 
-/// A plan as the agent reads it: steps, then traps, in one memfd (see `Bundle`).
+/// A plan as the agent reads it: head, steps, traps, in one memfd (see `Bundle`).
 struct PlanFile {
     let descriptor: Int32
 
-    init(_ plan: Plan) throws(ControlError) {
-        descriptor = try MemoryFile.make("nopal-plan", [PlanFile.words(plan) + PlanFile.traps(plan)])
+    /// - Parameter text: the pages that the plan writes to, runtime addresses.
+    init(_ plan: Plan, text: Range<UInt64>) throws(ControlError) {
+        let head = [UInt64(plan.steps.count), UInt64(plan.traps.count), text.lowerBound, text.upperBound]
+        descriptor = try MemoryFile.make("nopal-plan", [head + PlanFile.words(plan) + PlanFile.traps(plan)])
     }
 
     /// The steps, four words each.

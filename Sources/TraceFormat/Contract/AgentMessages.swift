@@ -65,7 +65,7 @@ public enum AgentMessage {
         /// yet, or 0, f 1: the function at b takes storage, g load bias of that unwinder;
         /// text: hooks of `Hook.byteCount` bytes each.
         case armed = 19
-        /// a steps, b traps, c text range start, d text range end; the plan's fd comes along.
+        /// The plan's fd comes along (see `Bundle`).
         case run = 20
         /// a address of an arena that no thread can be inside of.
         case release = 21

@@ -4,13 +4,16 @@
 /// 0               arena: thunks, stubs, unwind table (mapped read + execute at `address`)
 /// arenaByteCount  plan: steps of 32 bytes, then the table of sites (mapped read-only)
 /// ```
-/// A plan that is run live has a memfd of its own: steps, then traps.
+/// A plan that is run live has a memfd of its own: a head of 32 bytes (step count, trap count, start and end of the
+/// text range, u64 each), steps, then traps.
 /// Message `arm`: a address, b arena bytes, c unwind table offset (in the arena), d step count,
 /// e count of sites in the table, f text range start, g text range end (runtime addresses);
 /// text: the module's load bias, u64.
 public enum Bundle {
     /// Step: kind u32 | width u32 | address u64 | value u64 | expected u64.
     public static let stepByteCount = 32
+    /// The head of a plan that is run live.
+    public static let planHeadByteCount = 32
     /// A site of the table: its runtime address u64.
     public static let siteByteCount = 8
     /// A trap, after the steps of a plan that is run live: address u64, target u64; sorted.
