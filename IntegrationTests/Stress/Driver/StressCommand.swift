@@ -28,9 +28,9 @@ struct StressCommand: ParsableCommand {
         /// Its share of the time that a kind of site gets.
         var weight: Double {
             switch wanted {
-            case .singleStore: 0.4
-            case .breakpoint: 0.22
-            default: 0.38
+            case .singleStore: 0.44
+            case .breakpoint: 0.16
+            default: 0.4
             }
         }
     }
@@ -61,10 +61,13 @@ struct StressCommand: ParsableCommand {
         if failed > 0 { throw ExitCode(1) }
     }
 
+    /// As many as can run at once: the thread that patches has its share of the processors then.
+    private var workers: Int { max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
     private func storm(_ kind: Kind, _ place: String, _ seconds: Double, _ seed: UInt64) throws -> (Bool, UInt64) {
         let hammering = Hammering(
             folder: folder, variant: kind.variant, place: place,
-            arguments: ["3", "--all", "--gap", "300", "--seed", "\(seed)", "--slots", "16000"])
+            arguments: ["\(workers)", "--all", "--gap", "300", "--seed", "\(seed)", "--slots", "16000"])
         var outcome = Storm.Outcome()
         let ended = try hammering.run(whenFull: .wait, limitSeconds: Int(seconds) + 60) { session, process, oracle in
             var storm = Storm(
