@@ -31,7 +31,10 @@ import TraceFormat
         try Verification(program).check()
     }
 
-    @Test(arguments: TracedProgram(name: "stepped", arguments: ["\(SessionMemory.wordsPerBlock - 1)"]).built([.gccO2, .clangMcount]))
+    @Test(
+        arguments: TracedProgram(name: "stepped", arguments: ["\(SessionMemory.wordsPerBlock - 1)"]).built([
+            .gccO2, .clangMcount,
+        ]))
     func handlersComeBetweenAnyTwoInstructions(_ program: TracedProgram) throws {
         try Verification(program).check()
     }

@@ -2,8 +2,6 @@ import AgentShims
 
 /// Finds the mapping that holds an address, in /proc/self/maps, without allocating.
 enum MapsReader {
-    private static let chunkByteCount = 4096
-
     /// Returns (0, 0) when no mapping holds it or the file can't be read.
     static func mapping(holding address: UInt64) -> (low: UInt64, high: UInt64) {
         let found = find(address)

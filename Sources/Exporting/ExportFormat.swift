@@ -13,17 +13,6 @@ public enum ExportFormat: String, CaseIterable, Sendable {
 
     /// True where the output is not text.
     public var isBinary: Bool { self == .perfetto }
-
-    /// The name of an output that nobody has named, beside the trace `stem`.
-    public func defaultPath(stem: String) -> String {
-        switch self {
-        case .perfetto: stem + ".perfetto-trace"
-        case .chrome: stem + ".chrome.json"
-        case .folded: stem + ".folded"
-        case .callgrind: "callgrind.out." + stem
-        case .speedscope: stem + ".speedscope.json"
-        }
-    }
 }
 
 /// What a line of the folded format counts.

@@ -43,11 +43,6 @@ public func traceableProgram(_ name: String) throws(ProgramError) -> TraceablePr
     return program
 }
 
-/// Whether the program at `path` can be recorded; throws the reason when it cannot.
-public func isTraceableExecutable(path: String) throws(ProgramError) {
-    _ = try traceableProgram(path)
-}
-
 /// What execvp would run: a name with a slash as it is, any other along PATH.
 public func executablePath(_ name: String) throws(ProgramError) -> String {
     if name.contains("/") {

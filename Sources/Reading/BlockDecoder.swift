@@ -11,8 +11,8 @@ final class BlockDecoder {
     /// Ticks while decoding, then CLOCK_MONOTONIC nanoseconds.
     @usableFromInline private(set) var times: UnsafeMutablePointer<UInt64>
     @usableFromInline private(set) var count = 0
-    /// Words of a kind that this version does not know.
-    private(set) var unknownCount: UInt64 = 0
+    /// Whether the block that was loaded last has what every block has first.
+    private(set) var beginsWithClock = true
     @usableFromInline var bytes: UnsafeMutableRawBufferPointer
     private var capacity = 0
     private var lastNanos: UInt64 = 0
@@ -66,6 +66,7 @@ final class BlockDecoder {
         var epoch: UInt64 = 0
         var previous: UInt64 = 0
         var kept = 0
+        beginsWithClock = wordCount == 0
         for index in 0..<wordCount {
             let word = EventWord(
                 raw: UInt64(littleEndian: words.loadUnaligned(fromByteOffset: index &* 8, as: UInt64.self)))
@@ -73,8 +74,7 @@ final class BlockDecoder {
             guard kind &- 1 < EventKind.clock.rawValue &- 1 else {
                 if kind == EventKind.clock.rawValue {
                     epoch = UInt64(word.payload) &<< 32
-                } else if word.raw != 0 && kind != EventKind.void.rawValue {
-                    unknownCount &+= 1
+                    if index == 0 { beginsWithClock = true }
                 }
                 continue
             }

@@ -222,7 +222,15 @@ public struct ThreadWalker: ~Copyable {
 
     private mutating func isLoaded(_ block: BlockReference) -> Bool {
         do throws(TraceError) {
-            if try decoder.load(block, from: trace.source) { return true }
+            if try decoder.load(block, from: trace.source) {
+                if !decoder.beginsWithClock {
+                    trace.add(
+                        damage:
+                            "the block at byte \(block.payloadOffset) does not begin with a clock word: the times of thread \(thread.thread) are wrong there, and an event may be another thread's"
+                    )
+                }
+                return true
+            }
             trace.add(
                 damage:
                     "the block at byte \(block.payloadOffset) fails its checksum: up to \(block.wordCount) events of thread \(thread.thread) are left out"

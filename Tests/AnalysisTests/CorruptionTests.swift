@@ -82,6 +82,23 @@ import TraceFormat
         }
     }
 
+    /// A checksum says what the recorder wrote; that it wrote into the wrong block, only this does.
+    @Test func aBlockWithoutAClockWordIsDamage() throws {
+        try withTemporaryPath { path in
+            for isWhole in [true, false] {
+                let builder = try TraceBuilder(path: path, functions: ["main"])
+                try builder.thread(1, tid: 101)
+                if isWhole { builder.word(1, EventWord(kind: .clock, payload: 0, tickLow: 0).raw) }
+                builder.word(1, EventWord(kind: .entry, payload: 1, tickLow: 8).raw)
+                try builder.flush(1)
+                try builder.finish()
+                let found = read(path)
+                #expect(found.entries == 1)
+                #expect(found.faults.contains { $0.sentence.contains("clock word") } == !isWhole)
+            }
+        }
+    }
+
     @Test func foreignFilesEndInASentence() throws {
         try withTemporaryPath { path in
             try write([], to: path)

@@ -97,7 +97,8 @@ import TraceFormat
         let agent = try Mapping(memory)
         #expect(memory.words(2).isEmpty)
         for (word, count) in [
-            (0, 8), (1, 16), (5, 48), (SessionMemory.wordsPerBlock - 1, SessionMemory.blockByteCount - SessionMemory.wordsOffset),
+            (0, 8), (1, 16), (5, 48),
+            (SessionMemory.wordsPerBlock - 1, SessionMemory.blockByteCount - SessionMemory.wordsOffset),
         ] {
             agent.block(2).storeBytes(
                 of: UInt64(word) << 32 | 1, toByteOffset: SessionMemory.wordsOffset + word * 8, as: UInt64.self)

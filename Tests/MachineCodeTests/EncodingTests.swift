@@ -102,7 +102,7 @@ import Testing
             for b in registers {
                 all += [.move(a, b), .move32(a, b), .add(a, b), .subtract(a, b), .compare(a, b), .test32(a, b)]
             }
-            all += numbers.flatMap { 
+            all += numbers.flatMap {
                 [
                     .moveSigned(a, $0), .moveImmediate32(a, UInt32(bitPattern: $0)),
                     .testImmediate32(a, UInt32(bitPattern: $0)),

@@ -25,7 +25,6 @@ struct FunctionHook: Equatable {
         var inner: [Int] = []
         /// What has to follow.
         var next: [UInt8] = []
-        var comesBack = true
     }
 
     private static let ofLibc: [Pattern] = [

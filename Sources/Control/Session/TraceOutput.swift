@@ -10,7 +10,6 @@ final class TraceOutput: @unchecked Sendable {
     private let lock = Lock()
     private let writer: ChunkWriter
     private var failure: ChunkWriterError?
-    private(set) var discardedBlockCount = 0
 
     init(path: String) throws { writer = try ChunkWriter.create(path: path) }
 

@@ -32,8 +32,6 @@ struct HelperCode {
 
     /// The code page.
     let bytes: [UInt8]
-    /// Offset of the `syscall` instruction that the first thread begins behind.
-    let cloneOffset: UInt64 = 0
 
     init(_ functions: Functions) {
         var code = Assembler()
