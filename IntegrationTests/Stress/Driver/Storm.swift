@@ -17,6 +17,8 @@ struct Storm {
         var toggles: UInt64 = 0
         var plans: [String: Int] = [:]
         var longestStallNanos: UInt64 = 0
+        /// From a change's beginning, planning included, to its end.
+        var longestChangeNanos: UInt64 = 0
         var failure: String?
     }
 
@@ -95,6 +97,7 @@ struct Storm {
         let moving = chosen.filter { targets[$0].form != form }
         guard !moving.isEmpty else { return }
         let functions = moving.map { targets[$0].function }
+        let begin = nopal_clock_nanos(CLOCK_MONOTONIC)
         oracle.set(functions, .changing)
         let changes = moving.map { index in
             let target = targets[index]
@@ -122,6 +125,7 @@ struct Storm {
         for index in moving { targets[index].form = form }
         oracle.set(functions, form == .on ? .on : .off)
         outcome.toggles += UInt64(moving.count)
+        outcome.longestChangeNanos = max(outcome.longestChangeNanos, nopal_clock_nanos(CLOCK_MONOTONIC) &- begin)
     }
 
     private func run(

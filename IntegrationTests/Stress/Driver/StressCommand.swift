@@ -12,6 +12,9 @@ struct StressCommand: ParsableCommand {
         discussion: "Ends with 'N passed, N failed'. FOLDER holds the programs of IntegrationTests/Stress/build.")
 
     @Argument var folder: String
+    @Option(
+        help: "Where traces and the oracle's file go; what a failed storm leaves stays there. (default: FOLDER/run)")
+    var place: String?
     @Option(help: "All storms together, seconds.") var seconds = 60.0
     @Option(help: "Each canary may take so long, seconds.") var canarySeconds = 30.0
     @Option(help: "Only these kinds of site.") var variant: [String] = []
@@ -28,15 +31,15 @@ struct StressCommand: ParsableCommand {
         /// Its share of the time that a kind of site gets.
         var weight: Double {
             switch wanted {
-            case .singleStore: 0.44
-            case .breakpoint: 0.16
-            default: 0.4
+            case .singleStore: 0.46
+            case .breakpoint: 0.12
+            default: 0.42
             }
         }
     }
 
     func run() throws {
-        let place = folder + "/run"
+        let place = place ?? folder + "/run"
         mkdir(place, 0o755)
         var passed = 0
         var failed = 0
@@ -86,7 +89,7 @@ struct StressCommand: ParsableCommand {
                 separator: ", ")
             text =
                 "\(outcome.toggles) toggles (\(kinds)), recorded \(verdict.recordedCalls) calls: certain \(verdict.certainCalls), "
-                + "uncertain \(verdict.uncertainCalls); longest stall \(outcome.longestStallNanos / 1000) us"
+                + "uncertain \(verdict.uncertainCalls); longest stall \(outcome.longestStallNanos / 1000) us, change \(outcome.longestChangeNanos / 1_000_000) ms"
         } else {
             problems.append("the hammer never was ready")
         }
