@@ -58,7 +58,7 @@ enum AgentState {
     static func setRecording(_ isRecording: Bool) { nopal_store32(recordingAddress, isRecording ? 1 : 0) }
 
     static var recordingAddress: UInt64 {
-        withUnsafeMutablePointer(to: &recording) { UInt64(UInt(bitPattern: $0)) }
+        withUnsafeMutablePointer(to: &recording) { System.word($0) }
     }
 
     static func field(_ offset: Int) -> UInt64 { memory &+ UInt64(truncatingIfNeeded: offset) }

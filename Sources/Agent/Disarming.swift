@@ -4,7 +4,7 @@ import AgentShims
 enum Disarming {
     static func run() {
         let first = withUnsafeMutablePointer(to: &AgentState.isDisarmed) {
-            nopal_exchange32(UInt64(UInt(bitPattern: $0)), 1)
+            nopal_exchange32(System.word($0), 1)
         }
         if first != 0 { return }
         let mask = System.blockSignals()

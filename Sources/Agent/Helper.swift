@@ -73,6 +73,7 @@ enum Helper {
         var result = LiveExecutor.Result()
         result.code = .malformed
         if let plan = LivePlan(descriptor) {
+            let old = LivePlan.current
             var job = Job(plan: plan, result: result)
             withUnsafeMutablePointer(to: &job) { job in
                 LoaderLock.hold(
@@ -86,6 +87,8 @@ enum Helper {
                 }
             }
             result = job.result
+            // Not under the loader's lock: it may mean waiting for a thread that looks for a trap.
+            if let old, result.code != .malformed, Traps.areQuiet() { old.unmap() }
         }
         return channel.send(
             .ran, a: result.code.rawValue, b: result.stores, c: result.nanos, d: result.longestSyncNanos,

@@ -64,7 +64,7 @@ enum LiveExecutor {
         var unexpectedAddress: UInt64 = 0
     }
 
-    /// Runs a plan, and keeps it where traps are looked up; what was there before is unmapped.
+    /// Runs a plan, and leaves it where traps are looked up; one that is malformed is unmapped.
     static func run(_ plan: LivePlan) -> Result {
         var result = Result()
         guard isWellFormed(plan) else {
@@ -73,13 +73,11 @@ enum LiveExecutor {
             return result
         }
         let begin = System.monotonicNanos()
-        let old = LivePlan.current
         AgentState.livePosition = ~0
         nopal_compiler_barrier()
         LivePlan.publish(plan.address)
         runOpened(plan, &result)
         result.nanos = System.monotonicNanos() &- begin
-        if let old, Traps.areQuiet() { old.unmap() }
         return result
     }
 

@@ -19,7 +19,7 @@
 /// A command (`nopal enable`, ...) sends one `request` to the host's same socket and gets one `reply`.
 /// Whoever gets anything else than what may come next ends the connection.
 public enum AgentMessage {
-    public static let version: UInt64 = 2
+    public static let version: UInt64 = 3
     public static let headByteCount = 64
     public static let maximumTextByteCount = 4096
     public static let maximumByteCount = headByteCount + maximumTextByteCount
