@@ -44,12 +44,17 @@ let package = Package(
         // The way of a patch.
         .target(name: "MachineCode", swiftSettings: strict),
         .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
+        // Every plan, proved: machine models that run plans, and what must never happen.
+        // Optimised in debug builds as well: its tests explore millions of states.
+        .target(
+            name: "Proving", dependencies: ["Patching", "MachineCode"],
+            swiftSettings: strict + [.unsafeFlags(["-O"])]),
         .target(
             name: "Stubs", dependencies: ["MachineCode", "Patching", "TraceFormat"],
             swiftSettings: strict),
         .target(
             name: "Programs",
-            dependencies: ["Patching", "CElfutils", "CCapstone", "CSupport"],
+            dependencies: ["Patching", "MachineCode", "CElfutils", "CCapstone", "CSupport"],
             swiftSettings: strict),
         .target(
             name: "AgentShims",
@@ -86,8 +91,8 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "Globs", "Demangling", "TraceFormat", "Reading", "Analysis",
-                "Exporting",
+                "Control", "Programs", "Patching", "MachineCode", "Proving", "Globs", "Demangling", "TraceFormat",
+                "Reading", "Analysis", "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -100,9 +105,10 @@ let package = Package(
         .target(name: "CSupport"),
 
         .testTarget(name: "TraceFormatTests", dependencies: ["TraceFormat"]),
-        .target(name: "Disassembly", dependencies: ["CCapstone"], path: "Tests/Support/Disassembly"),
+        .target(name: "Disassembly", dependencies: ["CCapstone", "MachineCode"], path: "Tests/Support/Disassembly"),
         .testTarget(name: "MachineCodeTests", dependencies: ["MachineCode", "Disassembly"]),
         .testTarget(name: "PatchingTests", dependencies: ["Patching", "MachineCode"]),
+        .testTarget(name: "ProvingTests", dependencies: ["Proving", "Patching", "MachineCode"]),
         .testTarget(name: "StubsTests", dependencies: ["Stubs", "TraceFormat", "Disassembly", "CElfutils"]),
         .testTarget(
             name: "ControlTests", dependencies: ["Control", "Programs", "Patching", "Stubs", "Globs", "TraceFormat"]),
@@ -132,7 +138,8 @@ let package = Package(
             ],
             path: "IntegrationTests/Stress/Driver", swiftSettings: strict),
         .testTarget(name: "GlobsTests", dependencies: ["Globs"]),
-        .testTarget(name: "ProgramsTests", dependencies: ["Programs", "Patching", "CElfutils", "Demangling"]),
+        .testTarget(
+            name: "ProgramsTests", dependencies: ["Programs", "Patching", "MachineCode", "CElfutils", "Demangling"]),
         .testTarget(
             name: "ExportingTests",
             dependencies: [

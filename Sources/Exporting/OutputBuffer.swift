@@ -42,6 +42,11 @@ public final class OutputBuffer {
         }
     }
 
+    /// Writes a text of any length.
+    public func write(_ text: String) {
+        for byte in text.utf8 { put(byte) }
+    }
+
     private func drain() {
         var done = 0
         while done < count, failureCode == nil {

@@ -20,7 +20,7 @@ public struct SiteAssignment: Sendable {
 
 public enum PlanError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A stub lies farther from its site than a branch reaches; bytes.
-    case outOfRange(site: UInt64, distance: Int64)
+    case outOfRange(site: UInt64, distance: Int64, isa: InstructionSet = .x86_64)
     /// Two windows share bytes.
     case overlap(UInt64, UInt64)
     /// Other bytes than those of the form that the site is said to have, or memory that was not read.
@@ -32,8 +32,8 @@ public enum PlanError: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .outOfRange(let site, let distance):
-            "the stub of the site at 0x\(String(site, radix: 16)) lies \(distance) bytes away, but a branch reaches 2 GiB"
+        case .outOfRange(let site, let distance, let isa):
+            "the stub of the site at 0x\(String(site, radix: 16)) lies \(distance) bytes away, but a branch reaches \(isa.branchReach)"
         case .overlap(let a, let b):
             "the sites at 0x\(String(a, radix: 16)) and 0x\(String(b, radix: 16)) share bytes"
         case .unexpected(let site):
@@ -47,21 +47,21 @@ public enum PlanError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// Plans arming while nobody else can run the code: plain stores, no synchronisation.
 public enum ExclusivePlanner {
-    /// The armed form of a site: `jmp stub` or, off, `test eax, imm32` with the same last four
+    /// The armed form of a site, its whole window. On x86-64 `jmp stub` or, off, `test eax, imm32` with the same last four
     /// bytes, so that a toggle is one store of one byte; then the rest of the window.
     ///
-    /// Throws: `.outOfRange` if the distance does not fit 32 bits.
+    /// Throws: `.outOfRange` if the stub is farther than a branch reaches.
     public static func armedBytes(_ assignment: SiteAssignment) throws(PlanError) -> [UInt8] {
-        let sled = try self.sled(assignment)
-        return (0..<Site.sledByteCount).map { UInt8(truncatingIfNeeded: sled >> UInt64(8 * $0)) } + assignment.site.tail
+        try assignment.site.bytes(of: assignment.isOn ? .on : .off, bias: assignment.bias, stub: assignment.stub)
     }
 
     private static let onOpcode = X86Instruction.jump(0).encoded[0]
     private static let offOpcode = X86Instruction.testAccumulator(0).encoded[0]
 
-    /// The sled's five bytes, the first one lowest.
-    private static func sled(_ assignment: SiteAssignment) throws(PlanError) -> UInt64 {
-        let distance = Int64(bitPattern: assignment.stub &- (assignment.address &+ UInt64(Site.sledByteCount)))
+    /// The five bytes of a sled on x86-64, the first one lowest.
+    static func sled(_ assignment: SiteAssignment) throws(PlanError) -> UInt64 {
+        let distance = Int64(
+            bitPattern: assignment.stub &- (assignment.address &+ UInt64(assignment.site.sledByteCount)))
         guard let near = Int32(exactly: distance) else {
             throw .outOfRange(site: assignment.address, distance: distance)
         }
@@ -72,7 +72,15 @@ public enum ExclusivePlanner {
     public static func plan(_ assignments: [SiteAssignment]) throws(PlanError) -> Plan {
         var steps: [PlanStep] = [.open]
         steps.reserveCapacity(assignments.count * 2 + 2)
-        for assignment in assignments { try append(assignment, to: &steps) }
+        for assignment in assignments {
+            if assignment.site.isa == .x86_64 {
+                try append(assignment, to: &steps)
+            } else {
+                try appendUnits(assignment, to: &steps)
+            }
+        }
+        // The thread that patches goes on to run what it wrote: on x86-64 it needs nothing but a taken branch.
+        if assignments.contains(where: { $0.site.isa != .x86_64 }) { steps += [.maintainCaches, .syncCores] }
         steps.append(.close)
         return Plan(steps: steps, patchProtocol: .exclusive, siteCount: assignments.count)
     }
@@ -80,7 +88,7 @@ public enum ExclusivePlanner {
     private static func append(_ assignment: SiteAssignment, to steps: inout [PlanStep]) throws(PlanError) {
         let sled = try self.sled(assignment)
         let site = assignment.site
-        let byteCount = Site.sledByteCount + site.tail.count
+        let byteCount = site.sledByteCount + site.tail.count
         var offset = 0
         while offset < byteCount {
             let left = byteCount - offset
@@ -90,14 +98,41 @@ public enum ExclusivePlanner {
             for index in 0..<width {
                 let at = offset + index
                 let new =
-                    at < Site.sledByteCount
-                    ? UInt8(truncatingIfNeeded: sled >> UInt64(8 * at)) : site.tail[at - Site.sledByteCount]
+                    at < site.sledByteCount
+                    ? UInt8(truncatingIfNeeded: sled >> UInt64(8 * at)) : site.tail[at - site.sledByteCount]
                 value |= UInt64(new) << UInt64(8 * index)
                 if at < site.original.count { expected |= UInt64(site.original[at]) << UInt64(8 * index) }
             }
             steps.append(
                 .store(address: assignment.address &+ UInt64(offset), width: width, value: value, expected: expected))
             offset += width
+        }
+    }
+
+    /// Arm: naturally aligned stores of whole units.
+    private static func appendUnits(_ assignment: SiteAssignment, to steps: inout [PlanStep]) throws(PlanError) {
+        let bytes = try armedBytes(assignment)
+        let unit = assignment.site.isa.unitByteCount
+        for offset in stride(from: 0, to: bytes.count - unit + 1, by: unit) {
+            func number(_ bytes: [UInt8]) -> UInt64 {
+                (0..<unit).reduce(UInt64(0)) { $0 | UInt64(bytes[offset + $1]) << UInt64(8 * $1) }
+            }
+            steps.append(
+                .store(
+                    address: assignment.address &+ UInt64(offset), width: unit, value: number(bytes),
+                    expected: number(assignment.site.original)))
+        }
+    }
+}
+
+extension InstructionSet {
+    /// How far a sled's branch reaches, for messages.
+    var branchReach: String {
+        switch self {
+        case .x86_64: "2 GiB"
+        case .a64: "128 MiB"
+        case .a32: "32 MiB"
+        case .t32: "16 MiB"
         }
     }
 }

@@ -86,7 +86,7 @@ struct PlannedChange {
 
     init(_ change: SiteChange, in code: CodeImage) throws(PlanError) {
         self.change = change
-        if change.isToggle {
+        if change.isToggle && change.site.isa == .x86_64 {
             // One byte, whatever the window: the usual case, and there may be a hundred thousand.
             guard let head = code.word(at: change.address, width: 1),
                 head == UInt64(change.from == .on ? Sled.on : Sled.off)
@@ -98,7 +98,9 @@ struct PlannedChange {
         }
         new = try change.newBytes()
         guard let old = code.bytes(at: change.address, count: new.count) else { throw .unexpected(change.address) }
-        if change.from == .original && old != change.site.original { throw .unexpected(change.address) }
+        if change.from == .original || change.site.isa != .x86_64, try old != change.oldBytes() {
+            throw .unexpected(change.address)
+        }
         self.old = old
         guard let first = new.indices.first(where: { old[$0] != new[$0] }),
             let last = new.indices.last(where: { old[$0] != new[$0] })

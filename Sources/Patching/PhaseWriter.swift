@@ -36,7 +36,7 @@ struct PhaseWriter {
         plan.traps = changes.map { planned in
             let change = planned.change
             // Between the armed forms what follows the sled stays, and is to be executed.
-            let target = change.isToggle ? change.address &+ UInt64(Site.sledByteCount) : change.end
+            let target = change.isToggle ? change.address &+ UInt64(change.site.sledByteCount) : change.end
             return Trap(address: change.address, target: target)
         }
         plan.steps += [.open, .catchBreakpoints]
@@ -73,12 +73,20 @@ struct PhaseWriter {
         for planned in changes { stubs += try redirections(planned.change) }
         // Stubs lie elsewhere, in an order of their own; all threads are stopped.
         if !stubs.isEmpty { plan.steps += [.maintainCaches] + stubs.sorted { $0.address < $1.address }.map(\.step) }
+        if changes.contains(where: { $0.change.site.isa != .x86_64 }) { plan.steps.append(.maintainCaches) }
         plan.steps.append(.resume)
     }
 
-    /// Byte by byte, since displacements are not aligned.
     private func redirections(_ change: SiteChange) throws(PlanError) -> [(address: UInt64, step: PlanStep)] {
         guard let target = change.bodyTarget else { return [] }
+        guard change.site.isa == .x86_64 else { return try branches(change, to: target) }
+        return try displacements(change, to: target)
+    }
+
+    /// Byte by byte, since displacements are not aligned.
+    private func displacements(
+        _ change: SiteChange, to target: UInt64
+    ) throws(PlanError) -> [(address: UInt64, step: PlanStep)] {
         var steps: [(UInt64, PlanStep)] = []
         for hole in change.bodyHoles {
             guard let old = code.word(at: hole, width: 4) else { throw .unexpected(hole) }
@@ -100,13 +108,33 @@ struct PhaseWriter {
         return steps
     }
 
+    /// Unit by unit: whole branches, by their instruction set.
+    private func branches(
+        _ change: SiteChange, to target: UInt64
+    ) throws(PlanError) -> [(address: UInt64, step: PlanStep)] {
+        var steps: [(UInt64, PlanStep)] = []
+        let unit = UInt64(change.site.isa.unitByteCount)
+        for hole in change.bodyHoles {
+            let bytes = try change.site.callBytes(from: hole, to: target)
+            for offset in stride(from: UInt64(0), to: UInt64(bytes.count), by: Int(unit)) {
+                guard let old = code.word(at: hole &+ offset, width: Int(unit)) else { throw .unexpected(hole) }
+                let new = (0..<unit).reduce(UInt64(0)) { $0 | UInt64(bytes[Int(offset + $1)]) << (8 * $1) }
+                guard old != new else { continue }
+                steps.append(
+                    (hole &+ offset, .store(address: hole &+ offset, width: Int(unit), value: new, expected: old)))
+            }
+        }
+        return steps
+    }
+
     private func window(_ change: SiteChange) -> Window {
         Window(
             range: change.address..<change.end,
             // Where no instruction begins, nobody stands.
             moves: (1..<change.site.original.count).map {
-                change.standingOffsets.contains($0) ? change.target(ofOffset: $0) : 0
-            })
+                change.standingOffsets.contains($0) ? change.target(ofOffset: $0) ?? 0 : 0
+            },
+            entered: change.enteredTarget)
     }
 
     private func sync(_ plan: inout Plan) { plan.steps += [.maintainCaches, .syncCores] }
@@ -115,13 +143,14 @@ struct PhaseWriter {
     private func covering(_ planned: PlannedChange, _ changed: ClosedRange<Int>) throws(PlanError) -> PlanStep {
         let first = planned.change.address &+ UInt64(changed.lowerBound)
         let last = planned.change.address &+ UInt64(changed.upperBound)
-        var width = 1
+        // Arm: an instruction is written as a whole, whatever of it differs.
+        var width = planned.change.site.isa.unitByteCount
         while first / UInt64(width) != last / UInt64(width) { width *= 2 }
         guard width <= 8 else { throw .straddles(planned.change.address) }
         let start = first / UInt64(width) * UInt64(width)
         guard let expected = code.word(at: start, width: width) else { throw .unexpected(planned.change.address) }
         var value = expected
-        for offset in changed {
+        for offset in changed where planned.old[offset] != planned.new[offset] {
             let shift = UInt64(8) * (planned.change.address &+ UInt64(offset) &- start)
             value = value & ~(0xff << shift) | UInt64(planned.new[offset]) << shift
         }
@@ -130,15 +159,16 @@ struct PhaseWriter {
 
     /// Naturally aligned stores of the bytes that differ among those of `offsets`.
     private func append(_ planned: PlannedChange, _ offsets: Range<Int>, to plan: inout Plan) throws(PlanError) {
+        let unit = planned.change.site.isa.unitByteCount
         var offset = offsets.lowerBound
-        while offset < offsets.upperBound {
-            guard planned.old[offset] != planned.new[offset] else {
-                offset += 1
+        while offset + unit <= offsets.upperBound {
+            guard planned.old[offset..<offset + unit] != planned.new[offset..<offset + unit] else {
+                offset += unit
                 continue
             }
             let address = planned.change.address &+ UInt64(offset)
             var width = 8
-            while address % UInt64(width) != 0 || offset + width > offsets.upperBound { width /= 2 }
+            while width > unit, address % UInt64(width) != 0 || offset + width > offsets.upperBound { width /= 2 }
             var value: UInt64 = 0
             var expected: UInt64 = 0
             for index in 0..<width {

@@ -38,10 +38,14 @@ public struct Window: Equatable, Sendable {
     public var range: Range<UInt64>
     /// By offset from the start, less one: where the thread goes on; 0 where it can't be moved.
     public var moves: [UInt64]
+    /// Where a thread goes on that stands at the first byte and has been through a stub already: its return address
+    /// lies in one. Nil where it may go through the sled as others do.
+    public var entered: UInt64?
 
-    public init(range: Range<UInt64>, moves: [UInt64]) {
+    public init(range: Range<UInt64>, moves: [UInt64], entered: UInt64? = nil) {
         self.range = range
         self.moves = moves
+        self.entered = entered
     }
 
     /// Where a thread that stands at `pc` goes on; nil when it can't be moved.

@@ -2,7 +2,7 @@
 ///
 /// Modules are mapped at multiples of a page, so link-time addresses answer for all of them.
 extension Site {
-    /// What the five bytes of the sled cross, the widest one: storing across it is two stores.
+    /// What the bytes of the sled cross, the widest one: storing across it is two stores.
     public enum Straddling: String, Sendable {
         case none, word, line, page
     }
@@ -10,7 +10,7 @@ extension Site {
     /// From where to where the sled's first and last byte stand: the same 8-byte word, or the
     /// next word, 64-byte cache line, or 4096-byte page.
     public var straddling: Straddling {
-        let last = address &+ UInt64(Self.sledByteCount - 1)
+        let last = address &+ UInt64(sledByteCount - 1)
         if address >> 12 != last >> 12 { return .page }
         if address >> 6 != last >> 6 { return .line }
         return address >> 3 != last >> 3 ? .word : .none

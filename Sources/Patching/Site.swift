@@ -1,3 +1,5 @@
+import MachineCode
+
 /// What stands at a function's entry and can be turned into a call-through to a stub.
 public enum SiteShape: Equatable, Hashable, Sendable {
     /// One NOP of full size (clang's `-fpatchable-function-entry=5`, `-mnop-mcount`).
@@ -8,25 +10,33 @@ public enum SiteShape: Equatable, Hashable, Sendable {
     case mixedNops(count: Int, byteCount: Int)
     /// `call __fentry__`, direct (5 bytes) or through the GOT (6 bytes), at the entry.
     case fentryCall(byteCount: Int)
-    /// `prologue; call mcount`: the prologue slides down over the call, and the sled comes first.
+    /// `prologue; call mcount`: the prologue slides down over the call, and the sled comes first. On 32-bit Arm
+    /// the call is two instructions, `push {lr}; bl __gnu_mcount_nc`.
     case mcountCall(prologueByteCount: Int, callByteCount: Int)
-    /// An XRay entry sled: `jmp +9` over nine bytes of NOP.
+    /// An XRay entry sled: a branch over NOPs; on x86-64 `jmp +9` over nine bytes of them.
     case xraySled
+
+    /// A call that stands at the entry, and that arming does away with.
+    var isHookAtEntry: Bool { if case .fentryCall = self { true } else { false } }
 }
 
 /// A place at a function's entry that can be patched.
 ///
 /// Addresses are link-time virtual addresses of the module, in bytes.
 public struct Site: Equatable, Sendable {
+    public var isa: InstructionSet
     /// Where the sled's first byte goes.
     public var address: UInt64
     public var shape: SiteShape
     /// What stands in the whole rewritten window now, from `address` on.
     public var original: [UInt8]
-    /// What follows the 5-byte sled once armed, up to the window's end: the slid prologue, NOPs.
+    /// What follows the sled once armed, up to the window's end: the slid prologue, NOPs.
     public var tail: [UInt8]
 
-    public init(address: UInt64, shape: SiteShape, original: [UInt8], tail: [UInt8]) {
+    public init(
+        isa: InstructionSet = .x86_64, address: UInt64, shape: SiteShape, original: [UInt8], tail: [UInt8]
+    ) {
+        self.isa = isa
         self.address = address
         self.shape = shape
         self.original = original
@@ -36,10 +46,26 @@ public struct Site: Equatable, Sendable {
     /// Where a stub enters the function once the site is armed: past what only fills the window, which stands
     /// there in every form; a slid prologue has to be run, and is there only while the site is armed.
     public var bodyAddress: UInt64 {
-        if case .mcountCall = shape { return address &+ UInt64(Self.sledByteCount) }
+        if case .mcountCall = shape { return address &+ UInt64(sledByteCount) }
         return address &+ UInt64(original.count)
     }
 
-    /// The size of a sled on x86-64: `test eax, imm32` or `jmp rel32`.
-    public static let sledByteCount = 5
+    public var sledByteCount: Int { isa.sledByteCount }
+}
+
+extension InstructionSet {
+    /// The size of a sled, bytes.
+    ///
+    /// x86-64: `test eax, imm32` or `jmp rel32`. A64, A32: `NOP` or `B`. T32: `B.N` over the `B.W` behind it, or
+    /// a `NOP` before that.
+    public var sledByteCount: Int {
+        switch self {
+        case .x86_64: 5
+        case .a64, .a32: 4
+        case .t32: 6
+        }
+    }
+
+    /// What changes between off and on: one byte, word or halfword.
+    public var toggleByteCount: Int { unitByteCount }
 }

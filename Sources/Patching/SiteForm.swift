@@ -19,7 +19,7 @@ extension Site {
         }
         if head == UInt64(Sled.on) || head == UInt64(Sled.off) {
             let target = start &+ 5 &+ UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: distance)))
-            let standing = code.bytes(at: start &+ UInt64(Self.sledByteCount), count: tail.count)
+            let standing = code.bytes(at: start &+ UInt64(sledByteCount), count: tail.count)
             if isStub(target) && standing == tail { return head == UInt64(Sled.on) ? .on : .off }
         }
         return code.bytes(at: start, count: original.count) == original ? .original : nil

@@ -1,3 +1,4 @@
+import MachineCode
 import Patching
 
 /// What stands at an entry, shape by shape.
@@ -9,20 +10,22 @@ extension SiteFinder {
         let lengths = NopDecoding.run(in: code, at: offset)
         guard let first = lengths.first else { return .obstacle("no NOP at the recorded entry") }
         let total = lengths.reduce(0, +)
-        guard total >= Site.sledByteCount else {
+        guard total >= InstructionSet.x86_64.sledByteCount else {
             return .obstacle("the entry has fewer than 5 bytes of NOPs")
         }
         let address = entry &+ UInt64(offset)
-        if first >= Site.sledByteCount {
+        if first >= InstructionSet.x86_64.sledByteCount {
             return site(.singleNop(byteCount: first), code, offset, windowByteCount: first, at: address)
         }
         let leading = lengths.prefix { $0 == 1 }.count
-        if leading >= Site.sledByteCount {
-            return site(.smallNops(count: leading), code, offset, windowByteCount: Site.sledByteCount, at: address)
+        if leading >= InstructionSet.x86_64.sledByteCount {
+            return site(
+                .smallNops(count: leading), code, offset, windowByteCount: InstructionSet.x86_64.sledByteCount,
+                at: address)
         }
         var window = 0
         var count = 0
-        for length in lengths where window < Site.sledByteCount {
+        for length in lengths where window < InstructionSet.x86_64.sledByteCount {
             window += length
             count += 1
         }
@@ -55,7 +58,7 @@ extension SiteFinder {
         _ shape: SiteShape, _ code: FileBytes, _ offset: Int, windowByteCount: Int, at address: UInt64
     ) -> Found {
         let original = code.array(offset, count: windowByteCount)
-        let tail = NopDecoding.filling(windowByteCount - Site.sledByteCount)
+        let tail = X86Nop.filling(windowByteCount - InstructionSet.x86_64.sledByteCount)
         return .site(Site(address: address, shape: shape, original: original, tail: tail))
     }
 
@@ -104,7 +107,8 @@ extension SiteFinder {
         }
         let windowByteCount = prologueByteCount + callByteCount
         let original = code.array(start, count: windowByteCount)
-        let tail = original.prefix(prologueByteCount) + NopDecoding.filling(callByteCount - Site.sledByteCount)
+        let tail =
+            original.prefix(prologueByteCount) + X86Nop.filling(callByteCount - InstructionSet.x86_64.sledByteCount)
         let shape = SiteShape.mcountCall(prologueByteCount: prologueByteCount, callByteCount: callByteCount)
         return .site(
             Site(address: entry &+ UInt64(start), shape: shape, original: original, tail: Array(tail)))

@@ -25,6 +25,6 @@ struct Nopal: ParsableCommand {
         subcommands: [
             RecordCommand.self, AttachCommand.self, EnableCommand.self, DisableCommand.self, StatusCommand.self,
             DetachCommand.self, ReplayCommand.self, ReportCommand.self, GraphCommand.self, InfoCommand.self,
-            ExportCommand.self, SitesCommand.self, CflagsCommand.self,
+            ExportCommand.self, SitesCommand.self, ProveCommand.self, CflagsCommand.self,
         ])
 }

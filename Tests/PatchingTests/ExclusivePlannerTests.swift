@@ -1,3 +1,4 @@
+import MachineCode
 import Testing
 
 @testable import Patching
@@ -54,7 +55,7 @@ struct RecordingMemory {
         Site(
             address: address, shape: .smallNops(count: windowByteCount),
             original: (0..<windowByteCount).map { UInt8(0x40 + $0) },
-            tail: (Site.sledByteCount..<windowByteCount).map { UInt8(0x80 + $0) })
+            tail: (InstructionSet.x86_64.sledByteCount..<windowByteCount).map { UInt8(0x80 + $0) })
     }
 
     /// Every size of window at every place in a cache line, on and off.

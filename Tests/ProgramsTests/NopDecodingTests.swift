@@ -1,3 +1,4 @@
+import MachineCode
 import Testing
 
 @testable import Programs
@@ -9,7 +10,7 @@ import Testing
 
     @Test func recommendedForms() {
         for byteCount in 1...30 {
-            let filling = NopDecoding.filling(byteCount)
+            let filling = X86Nop.filling(byteCount)
             #expect(filling.count == byteCount)
             Self.bytes(filling + [0xC3]) { code in
                 #expect(NopDecoding.run(in: code, at: 0).reduce(0, +) == byteCount)

@@ -1,4 +1,5 @@
 import Foundation
+import MachineCode
 import Patching
 import Testing
 
@@ -37,7 +38,7 @@ import Testing
             #expect(exits != Built.returnAddressReaders.contains(name), "\(name) exits \(exits) with \(command)")
             #expect(entry.function.address == oracle[name], "\(name) \(command)")
             #expect(site.address - entry.function.address == (command.contains("=full") ? 4 : 0), "\(name) \(command)")
-            #expect(site.original.count == Site.sledByteCount + site.tail.count)
+            #expect(site.original.count == InstructionSet.x86_64.sledByteCount + site.tail.count)
             #expect(
                 site.original == image.elf.loaded(at: site.address, upTo: 4096)?.array(0, count: site.original.count))
         }

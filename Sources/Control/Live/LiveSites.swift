@@ -30,7 +30,12 @@ public struct LiveSites {
     package init(memory: ProcessMemory) {
         self.memory = memory
         let maps = (try? ProcessMaps.read(process: memory.process)) ?? []
-        arenas = maps.filter { $0.path.hasPrefix("/memfd:nopal-bundle") && $0.permissions.hasPrefix("r-x") }
+        arenas = Self.arenas(in: maps)
+    }
+
+    /// Those of earlier sessions that calls are still open in, too.
+    static func arenas(in maps: [MapEntry]) -> [Range<UInt64>] {
+        maps.filter { $0.path.hasPrefix("/memfd:nopal-bundle") && $0.permissions.hasPrefix("r-x") }
             .map { $0.start..<$0.end }
     }
 

@@ -27,6 +27,11 @@ package final class StackScan {
         var value: UInt64
         /// It is the instruction pointer of a signal's frame: a thread goes on there when its handler returns.
         var isSignalFrame: Bool
+
+        /// In a signal's frame: the stack pointer that goes with it.
+        func stackPointer(_ memory: ProcessMemory) -> UInt64? {
+            memory.word(place &- Frame.instructionPointer &+ Frame.stackPointer)
+        }
     }
 
     /// A signal's frame: the address that its handler returns to, then `struct ucontext`.

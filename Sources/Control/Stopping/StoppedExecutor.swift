@@ -72,6 +72,9 @@ package struct StoppedExecutor {
         let table = WindowTable(windows)
         var moves: [(index: Int, target: UInt64)] = []
         for (index, thread) in process.threads.enumerated() {
+            if let target = entered(thread.instructionPointer, stack: thread.stackPointer, table, scan) {
+                moves.append((index, target))
+            }
             guard let window = table.window(inside: thread.instructionPointer) else { continue }
             guard let target = window.target(of: thread.instructionPointer) else { return Self.inside(thread, window) }
             moves.append((index, target))
@@ -79,10 +82,14 @@ package struct StoppedExecutor {
         var frames: [(place: UInt64, target: UInt64)] = []
         let range = first.range.lowerBound..<last.range.upperBound
         for thread in process.threads {
-            for hit in scan.hits(thread, in: range, where: { table.window(inside: $0) != nil }) {
-                guard let window = table.window(inside: hit.value) else { continue }
+            let isOfInterest = { table.window(inside: $0) != nil || table.window(at: $0)?.entered != nil }
+            for hit in scan.hits(thread, in: range, where: isOfInterest) {
                 // Any other such word is no place to go on from: it is left over from an earlier frame.
                 guard hit.isSignalFrame else { continue }
+                if let stack = hit.stackPointer(memory), let target = entered(hit.value, stack: stack, table, scan) {
+                    frames.append((hit.place, target))
+                }
+                guard let window = table.window(inside: hit.value) else { continue }
                 guard let target = window.target(of: hit.value) else { return Self.inside(thread, window) }
                 frames.append((hit.place, target))
             }
@@ -90,6 +97,16 @@ package struct StoppedExecutor {
         for move in moves { process.move(move.index, to: move.target) }
         for frame in frames { _ = memory.write(frame.place, word: frame.target) }
         return nil
+    }
+
+    /// Where a thread goes on that a stub has led to a window's first byte; nil for all others.
+    private func entered(
+        _ address: UInt64, stack: UInt64, _ table: WindowTable, _ scan: StackScan
+    ) -> UInt64? {
+        guard let target = table.window(at: address)?.entered, let back = memory.word(stack),
+            LiveSites.arenas(in: scan.maps).contains(where: { $0.contains(back) })
+        else { return nil }
+        return target
     }
 
     private static func inside(_ thread: StoppedThread, _ window: Window) -> String {

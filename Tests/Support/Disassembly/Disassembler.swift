@@ -1,4 +1,5 @@
 import CCapstone
+import MachineCode
 
 /// Capstone for tests: an opinion on our machine code that is not ours.
 public final class Disassembler {
@@ -19,9 +20,16 @@ public final class Disassembler {
         public var end: Int { offset + byteCount }
     }
 
-    /// Nil when capstone was built without x86.
-    public init?() {
-        guard cs_open(CS_ARCH_X86, CS_MODE_64, &handle) == CS_ERR_OK else { return nil }
+    /// Nil when capstone was built without the instruction set.
+    public init?(_ isa: InstructionSet = .x86_64) {
+        let (architecture, mode): (cs_arch, cs_mode) =
+            switch isa {
+            case .x86_64: (CS_ARCH_X86, CS_MODE_64)
+            case .a64: (CS_ARCH_ARM64, CS_MODE_ARM)
+            case .a32: (CS_ARCH_ARM, CS_MODE_ARM)
+            case .t32: (CS_ARCH_ARM, CS_MODE_THUMB)
+            }
+        guard cs_open(architecture, mode, &handle) == CS_ERR_OK else { return nil }
         cs_option(handle, CS_OPT_DETAIL, Int(CS_OPT_ON.rawValue))
     }
 
