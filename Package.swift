@@ -45,6 +45,8 @@ let package = Package(
         .target(name: "MachineCode", swiftSettings: strict),
         .target(name: "Patching", dependencies: ["MachineCode"], swiftSettings: strict),
         // Every plan, proved: machine models that run plans, and what must never happen.
+        // The architecture's axioms, held against litmus tests of instruction fetch.
+        .target(name: "Litmus", swiftSettings: strict + [.unsafeFlags(["-O"])]),
         // Optimised in debug builds as well: its tests explore millions of states.
         .target(
             name: "Proving", dependencies: ["Patching", "MachineCode"],
@@ -91,8 +93,8 @@ let package = Package(
         .executableTarget(
             name: "nopal",
             dependencies: [
-                "Control", "Programs", "Patching", "MachineCode", "Proving", "Globs", "Demangling", "TraceFormat",
-                "Reading", "Analysis", "Exporting",
+                "Control", "Programs", "Patching", "MachineCode", "Proving", "Litmus", "Globs", "Demangling",
+                "TraceFormat", "Reading", "Analysis", "Exporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -108,7 +110,8 @@ let package = Package(
         .target(name: "Disassembly", dependencies: ["CCapstone", "MachineCode"], path: "Tests/Support/Disassembly"),
         .testTarget(name: "MachineCodeTests", dependencies: ["MachineCode", "Disassembly"]),
         .testTarget(name: "PatchingTests", dependencies: ["Patching", "MachineCode"]),
-        .testTarget(name: "ProvingTests", dependencies: ["Proving", "Patching", "MachineCode"]),
+        .testTarget(name: "LitmusTests", dependencies: ["Litmus"]),
+        .testTarget(name: "ProvingTests", dependencies: ["Proving", "Litmus", "Patching", "MachineCode"]),
         .testTarget(name: "StubsTests", dependencies: ["Stubs", "TraceFormat", "Disassembly", "CElfutils"]),
         .testTarget(
             name: "ControlTests", dependencies: ["Control", "Programs", "Patching", "Stubs", "Globs", "TraceFormat"]),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Litmus
 import MachineCode
 import Patching
 import Proving
@@ -48,7 +49,7 @@ struct ProveCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Litmus: what caches leave to do: none, idc, dic+idc (default: the test's own).", valueName: "type"))
-    var cacheType: String?
+    var cacheType: CacheType?
     @Flag(help: "Show counterexamples, or a litmus test's witness.") var explain = false
     @Flag(help: "List what the planner refuses too, and why.") var all = false
     @Option(help: ArgumentHelp("Write the first counterexample as a page of HTML.", valueName: "file")) var html:

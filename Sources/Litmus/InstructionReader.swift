@@ -1,0 +1,280 @@
+/// Why a test is not understood.
+struct LitmusError: Error, Equatable {
+    var what: String
+}
+
+/// Reads one instruction's text.
+struct InstructionReader {
+    private let text: String
+    private let mnemonic: String
+    private let operands: [String]
+
+    init(_ text: String) {
+        let trimmed = text.trimmed
+        self.text = trimmed
+        mnemonic = String(trimmed.prefix { !$0.isWhitespace }).uppercased()
+        operands = Self.split(trimmed.dropFirst(mnemonic.count))
+    }
+
+    /// At commas outside of brackets; `LSL #1` and the like stay with what stands before them.
+    private static func split(_ text: Substring) -> [String] {
+        var parts: [String] = [""]
+        var depth = 0
+        for character in text {
+            if character == "[" { depth += 1 }
+            if character == "]" { depth -= 1 }
+            if character == "," && depth == 0 {
+                parts.append("")
+            } else {
+                parts[parts.count - 1].append(character)
+            }
+        }
+        let trimmed = parts.map(\.trimmed)
+        return trimmed == [""] ? [] : trimmed
+    }
+
+    func read() throws(LitmusError) -> LitmusInstruction {
+        var instruction = LitmusInstruction(action: try action(), text: text)
+        // The size of an access is that of its data register.
+        if let first = operands.first, first.uppercased().hasPrefix("W") { instruction.isWide = false }
+        if case .store(_, _, _, _, .some) = instruction.action {
+            instruction.isWide = !operands[1].uppercased().hasPrefix("W")
+        }
+        return instruction
+    }
+
+    private func fail() -> LitmusError { LitmusError(what: "instruction '\(text)'") }
+
+    private func action() throws(LitmusError) -> LitmusInstruction.Action {
+        if let simple = try simple() { return simple }
+        if let memory = try memory() { return memory }
+        if let branch = try branch() { return branch }
+        if let data = try data() { return data }
+        throw fail()
+    }
+
+    private func expect(_ count: Int) throws(LitmusError) {
+        guard operands.count == count else { throw fail() }
+    }
+
+    private func simple() throws(LitmusError) -> LitmusInstruction.Action? {
+        switch mnemonic {
+        case "NOP": try expect(0); return .nop
+        case "UDF": return .undefined
+        case "ISB": return .contextSynchronisation
+        case "ERET": try expect(0); return .exceptionReturn
+        case "DMB", "DSB":
+            try expect(1)
+            return .barrier(try scope(operands[0]), isSynchronisation: mnemonic == "DSB")
+        case "DC", "IC":
+            try expect(2)
+            let register = try register(operands[1])
+            switch (mnemonic, operands[0].uppercased()) {
+            case ("DC", "CVAU"): return .cleanData(register)
+            case ("IC", "IVAU"): return .invalidateInstructions(register)
+            default: throw fail()
+            }
+        case "MSR":
+            try expect(2)
+            guard operands[0].uppercased() == "ELR_EL1" else { throw fail() }
+            return .writeLink(try register(operands[1]))
+        default: return nil
+        }
+    }
+
+    private func scope(_ name: String) throws(LitmusError) -> LitmusInstruction.Scope {
+        switch name.uppercased() {
+        case "SY", "ISH", "OSH": return .full
+        case "LD", "ISHLD", "OSHLD": return .load
+        case "ST", "ISHST", "OSHST": return .store
+        default: throw fail()
+        }
+    }
+
+    private func memory() throws(LitmusError) -> LitmusInstruction.Action? {
+        switch mnemonic {
+        case "LDR", "LDAR", "LDAPR", "LDXR", "LDAXR":
+            try expect(2)
+            let (base, offset) = try place(operands[1])
+            let acquire: LitmusInstruction.Acquire =
+                mnemonic == "LDAPR" ? .acquirePC : mnemonic.contains("A") ? .acquire : .none
+            return .load(
+                try register(operands[0]), base: base, offset: offset, acquire, exclusive: mnemonic.hasSuffix("XR"))
+        case "STR", "STLR":
+            try expect(2)
+            let (base, offset) = try place(operands[1])
+            return .store(
+                try register(operands[0]), base: base, offset: offset, release: mnemonic == "STLR", status: nil)
+        case "STXR", "STLXR":
+            try expect(3)
+            let (base, offset) = try place(operands[2])
+            return .store(
+                try register(operands[1]), base: base, offset: offset, release: mnemonic == "STLXR",
+                status: try register(operands[0]))
+        default: return try atomic()
+        }
+    }
+
+    private func atomic() throws(LitmusError) -> LitmusInstruction.Action? {
+        let kinds: [(String, LitmusInstruction.Update)] = [
+            ("LDADD", .add), ("LDCLR", .clear), ("LDSET", .set), ("LDEOR", .exclusiveOr), ("SWP", .swap),
+            ("CAS", .compare),
+        ]
+        for (name, update) in kinds where mnemonic.hasPrefix(name) {
+            let suffix = mnemonic.dropFirst(name.count)
+            guard ["", "A", "L", "AL"].contains(suffix) else { throw fail() }
+            try expect(3)
+            let (base, offset) = try place(operands[2])
+            guard offset == .immediate(0) else { throw fail() }
+            let (first, second) = (try register(operands[0]), try register(operands[1]))
+            // CAS compares with its first register and keeps the old value there.
+            return .atomic(
+                update, source: update == .compare ? second : first, result: update == .compare ? first : second,
+                base: base, acquire: suffix.contains("A"), release: suffix.contains("L"))
+        }
+        return nil
+    }
+
+    private func branch() throws(LitmusError) -> LitmusInstruction.Action? {
+        switch mnemonic {
+        case "B": try expect(1); return .branch(label: operands[0])
+        case "BL": try expect(1); return .branchLink(label: operands[0])
+        case "BR", "BLR":
+            try expect(1)
+            return .branchRegister(try register(operands[0]), links: mnemonic == "BLR")
+        case "RET":
+            return .branchRegister(operands.isEmpty ? .general(30) : try register(operands[0]), links: false)
+        case "CBZ", "CBNZ":
+            try expect(2)
+            return .compareBranch(try register(operands[0]), isZero: mnemonic == "CBZ", label: operands[1])
+        case "TBZ", "TBNZ":
+            try expect(3)
+            guard case .immediate(let bit) = try operand(operands[1]), 0..<64 ~= bit else { throw fail() }
+            return .testBranch(
+                try register(operands[0]), bit: bit, isZero: mnemonic == "TBZ", label: operands[2])
+        default:
+            guard mnemonic.hasPrefix("B."), let condition = condition(String(mnemonic.dropFirst(2))) else { return nil }
+            try expect(1)
+            return .branchConditional(condition, label: operands[0])
+        }
+    }
+
+    private func condition(_ name: String) -> LitmusInstruction.Condition? {
+        let other = ["cs": "hs", "cc": "lo"][name.lowercased()] ?? name.lowercased()
+        return LitmusInstruction.Condition(rawValue: other)
+    }
+
+    private func data() throws(LitmusError) -> LitmusInstruction.Action? {
+        switch mnemonic {
+        case "MOV", "MOVZ": try expect(2); return .move(try register(operands[0]), try operand(operands[1]))
+        case "ADR": try expect(2); return .address(try register(operands[0]), label: operands[1])
+        case "CMP", "SUBS", "SUB", "ADD", "ADDS", "EOR", "AND", "ANDS", "TST", "ORR": return try arithmetic()
+        case "CSET":
+            try expect(2)
+            guard let condition = condition(operands[1]), let opposite = condition.opposite else { throw fail() }
+            return .select(try register(operands[0]), .zero, .zero, opposite, increments: true)
+        case "CSEL", "CSINC":
+            try expect(4)
+            guard let condition = condition(operands[3]) else { throw fail() }
+            return .select(
+                try register(operands[0]), try register(operands[1]), try register(operands[2]), condition,
+                increments: mnemonic == "CSINC")
+        default: return nil
+        }
+    }
+
+    private func arithmetic() throws(LitmusError) -> LitmusInstruction.Action {
+        let kinds: [String: LitmusInstruction.Arithmetic] = [
+            "CMP": .subtract, "SUBS": .subtract, "SUB": .subtract, "ADD": .add, "ADDS": .add, "EOR": .exclusiveOr,
+            "AND": .and, "ANDS": .and, "TST": .and, "ORR": .or,
+        ]
+        guard let kind = kinds[mnemonic] else { throw fail() }
+        if mnemonic == "CMP" || mnemonic == "TST" {
+            try expect(2)
+            return .arithmetic(
+                kind, .zero, try register(operands[0]), try operand(operands[1]), setsFlags: true)
+        }
+        // ADD X1, X1, W4, SXTW: values here have no width to be extended to.
+        let extended = operands.count == 4 && ["SXTW", "UXTW", "SXTX", "UXTX"].contains(operands[3].uppercased())
+        guard operands.count == 3 || extended else { throw fail() }
+        return .arithmetic(
+            kind, try register(operands[0]), try register(operands[1]), try operand(operands[2]),
+            setsFlags: mnemonic.hasSuffix("S"))
+    }
+
+    private func register(_ name: String) throws(LitmusError) -> LitmusInstruction.Register {
+        let upper = name.trimmed.uppercased()
+        if upper == "XZR" || upper == "WZR" { return .zero }
+        guard let first = upper.first, first == "X" || first == "W", let number = Int(upper.dropFirst()),
+            0...30 ~= number
+        else { throw LitmusError(what: "register '\(name)' in '\(text)'") }
+        return .general(number)
+    }
+
+    private func operand(_ name: String) throws(LitmusError) -> LitmusInstruction.Operand {
+        let trimmed = name.trimmed
+        let digits = trimmed.hasPrefix("#") ? String(trimmed.dropFirst()).trimmed : trimmed
+        if let value = LitmusNumber.parse(digits) { return .immediate(value) }
+        return .register(try register(trimmed))
+    }
+
+    /// `[X1]`, `[X1, #0]`, `[X1, X2]`, `[X1, W2, SXTW]`.
+    private func place(
+        _ text: String
+    ) throws(LitmusError) -> (LitmusInstruction.Register, LitmusInstruction.Operand) {
+        guard text.hasPrefix("["), text.hasSuffix("]") else { throw fail() }
+        let parts = text.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false).map {
+            String($0).trimmed
+        }
+        guard let base = parts.first, parts.count <= 3 else { throw fail() }
+        if parts.count == 3, !["SXTW", "UXTW", "SXTX", "LSL #0"].contains(parts[2].uppercased()) { throw fail() }
+        return (try register(base), parts.count > 1 ? try operand(parts[1]) : .immediate(0))
+    }
+}
+
+extension LitmusInstruction.Condition {
+    var opposite: LitmusInstruction.Condition? {
+        switch self {
+        case .eq: .ne
+        case .ne: .eq
+        case .ge: .lt
+        case .lt: .ge
+        case .gt: .le
+        case .le: .gt
+        case .hs: .lo
+        case .lo: .hs
+        case .hi: .ls
+        case .ls: .hi
+        case .al: nil
+        }
+    }
+}
+
+/// `.+8`, `.-4`: from the instruction itself, bytes.
+enum LitmusDistance {
+    static func parse(_ text: String) -> Int64? {
+        let rest = text.dropFirst().trimmed
+        guard text.hasPrefix("."), let sign = rest.first, sign == "+" || sign == "-" else { return nil }
+        return LitmusNumber.parse(String(rest.dropFirst()).trimmed).map { sign == "-" ? -$0 : $0 }
+    }
+}
+
+enum LitmusNumber {
+    static func parse(_ text: String) -> Int64? {
+        let isNegative = text.hasPrefix("-")
+        let digits = isNegative ? String(text.dropFirst()) : text
+        guard let first = digits.first, first.isNumber else { return nil }
+        let value = digits.lowercased().hasPrefix("0x") ? Int64(digits.dropFirst(2), radix: 16) : Int64(digits)
+        return value.map { isNegative ? -$0 : $0 }
+    }
+}
+
+extension StringProtocol {
+    /// Without white space at both ends.
+    var trimmed: String {
+        var part = self[...]
+        while part.first?.isWhitespace ?? false { part.removeFirst() }
+        while part.last?.isWhitespace ?? false { part.removeLast() }
+        return String(part)
+    }
+}
