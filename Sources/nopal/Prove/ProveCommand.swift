@@ -40,6 +40,7 @@ struct ProveCommand: ParsableCommand {
     var patchProtocol: String?
     @Option(help: "Executing threads, 1 to 4.") var threads = 2
     @Option(help: "Sites in one batch, 1 to 3.") var batch = 1
+    @Option(help: "Only sites that begin here in a page, bytes (default: every place that makes a difference).") var offset: UInt64?
     @Option(help: ArgumentHelp("x86-64: bytes that are fetched as a whole: 1, 8 or 64.", valueName: "bytes"))
     var granule = 8
     @Option(help: ArgumentHelp("Prove the plans for the sites of a program.", valueName: "prog")) var sites: String?
@@ -72,6 +73,11 @@ struct ProveCommand: ParsableCommand {
         guard 1...3 ~= batch else { throw ValidationError("--batch is 1 to 3") }
         guard [1, 2, 4, 8, 16, 32, 64].contains(granule) else {
             throw ValidationError("--granule is a power of 2 up to 64")
+        }
+        guard (offset ?? 0) < 4096 else { throw ValidationError("--offset is a place in a page, below 4096") }
+        let units = try chosenShapes().map { UInt64($0.isa.unitByteCount) }
+        guard units.allSatisfy({ (offset ?? 0) % $0 == 0 }) else {
+            throw ValidationError("no instruction of some of these instruction sets begins at \(offset ?? 0); narrow --isa")
         }
         guard cacheType == nil || litmus else { throw ValidationError("--cache-type goes with --litmus") }
         _ = try chosenProtocols()

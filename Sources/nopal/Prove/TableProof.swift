@@ -9,8 +9,11 @@ struct TableProof {
     let command: ProveCommand
 
     func run() throws {
-        let table = ProofTable(
+        var table = ProofTable(
             shapes: try command.chosenShapes(), protocols: try command.chosenProtocols(), extent: command.extent)
+        if let offset = command.offset {
+            for index in table.cases.indices { table.cases[index].places = [offset] }
+        }
         if let path = command.writePlan { return try write(table, to: path) }
         try show(prove(table))
     }
