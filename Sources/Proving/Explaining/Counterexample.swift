@@ -15,7 +15,11 @@ public struct Counterexample: Equatable, Sendable {
     }
 
     public struct Step: Equatable, Sendable {
+        /// What of a plan a step of the patching side is.
+        enum Part: Equatable, Sendable { case begins, ends, store, appears, nothing, other }
+
         public var actor: Actor
+        var part = Part.other
         /// What is done, in a few words.
         public var text: String
         /// What a thread executed is not what stands there any more.
@@ -61,7 +65,8 @@ struct CounterexampleRecorder {
         let isPatcher = move.kind == .patch || move.kind == .appear
         steps.append(
             Counterexample.Step(
-                actor: isPatcher ? .patcher : .thread(move.thread), text: text(move), isStale: move.isStale,
+                actor: isPatcher ? .patcher : .thread(move.thread), part: part(move), text: text(move),
+                isStale: move.isStale,
                 place: isPatcher ? nil : place.flatMap { $0 == 0 ? nil : program.places[$0].address },
                 windows: windows(versions)))
     }
@@ -78,10 +83,22 @@ struct CounterexampleRecorder {
         }
     }
 
+    private func part(_ move: Move) -> Counterexample.Step.Part {
+        if move.kind == .appear { return .appears }
+        guard move.kind == .patch else { return .other }
+        switch program.operations[move.subject].operation {
+        case .begin: return .begins
+        case .end: return .ends
+        case .store: return .store
+        case .clean, .invalidate: return program.scenario.isa == .x86_64 ? .nothing : .other
+        default: return .other
+        }
+    }
+
     private func text(_ move: Move) -> String {
         switch move.kind {
         case .patch: operation(program.operations[move.subject])
-        case .appear: "  ... is seen by the others: " + operation(program.operations[move.subject])
+        case .appear: "the others see: " + operation(program.operations[move.subject])
         case .enter: "calls the function at \(hex(program.scenario.sites[move.subject].entry))"
         case .execute: executed(move.subject)
         case .skip: "condition fails, skips: \(executed(move.subject))"
@@ -104,8 +121,8 @@ struct CounterexampleRecorder {
         case .close: "makes the text executable only"
         case .catchBreakpoints: "installs the handler of SIGTRAP"
         case .store: store(placed)
-        case .clean: program.scenario.isa == .x86_64 ? "(no cache maintenance)" : "DC CVAU; DSB"
-        case .invalidate: program.scenario.isa == .x86_64 ? "(nothing to invalidate)" : "IC IVAU; DSB"
+        case .clean: "DC CVAU; DSB"
+        case .invalidate: "IC IVAU; DSB"
         case .syncCores: "membarrier: every core synchronises"
         case .park: "stops every thread, moves those inside a window"
         case .resume: "lets all threads go on"

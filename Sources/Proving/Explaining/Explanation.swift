@@ -34,11 +34,10 @@ public struct Explanation: Sendable {
         var lines: [Line] = []
         var windows = counterexample.start
         var waiting: [Int: UInt64] = [:]
-        for (index, step) in counterexample.steps.enumerated() {
-            var line = Line(threads: actors.map { _ in "" }, isLast: index + 1 == counterexample.steps.count)
+        for (index, step) in steps.enumerated() {
+            var line = Line(threads: actors.map { _ in "" }, isLast: index + 1 == steps.count)
             switch step.actor {
             case .patcher:
-                guard !step.text.hasPrefix("(") else { continue }
                 line.patcher = step.text
                 for (thread, place) in waiting.sorted(by: { $0.key < $1.key }) {
                     if let column = actors.firstIndex(of: thread) { line.threads[column] = "(stands at \(hex(place)))" }
@@ -54,6 +53,43 @@ public struct Explanation: Sendable {
             lines.append(line)
         }
         return lines
+    }
+
+    /// The steps with runs of the patching side that no thread comes between drawn together.
+    private var steps: [Counterexample.Step] {
+        var kept: [Counterexample.Step] = []
+        var run: [Counterexample.Step] = []
+        for step in counterexample.steps {
+            guard step.actor == .patcher else {
+                kept += Self.drawn(run) + [step]
+                run = []
+                continue
+            }
+            if step.part == .nothing { continue }
+            if step.part == .appears, let last = run.last, last.part == .store {
+                run[run.count - 1].windows = step.windows
+                continue
+            }
+            run.append(step)
+        }
+        return kept + Self.drawn(run)
+    }
+
+    /// A plan that runs from its beginning to its end is one line, and so is writing a stub.
+    private static func drawn(_ run: [Counterexample.Step]) -> [Counterexample.Step] {
+        var kept: [Counterexample.Step] = []
+        var start: Int?
+        for step in run {
+            if step.part == .begins { start = kept.count }
+            kept.append(step)
+            guard step.part == .ends, let from = start else { continue }
+            var whole = kept[from]
+            whole.text = whole.text.replacing(":", with: "").replacing("begins plan", with: "runs plan") + ", as a whole"
+            whole.windows = step.windows
+            kept.replaceSubrange(from..., with: [whole])
+            start = nil
+        }
+        return kept
     }
 
     static func bytes(_ windows: [Counterexample.Window]) -> String {
@@ -83,6 +119,9 @@ extension Explanation: CustomStringConvertible {
             }
             while line.last == " " { line.removeLast() }
             text += line + "\n"
+        }
+        if counterexample.violation.executed?.contains("[") ?? false {
+            text += "\n What stands in brackets was fetched before it was replaced.\n"
         }
         return text + "\nThere " + counterexample.violation.detail + ".\n"
     }

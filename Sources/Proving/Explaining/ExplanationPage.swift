@@ -22,7 +22,7 @@ extension Explanation {
         \(rows)
         </table>
         <p class="legend"><span class="byte now">cc</span> changed by this step &nbsp; <span class="byte new">e9</span> other than at the beginning.
-        A shortest interleaving, found by nopal prove (\(counterexample.isa.rawValue), \(counterexample.threadCount) executing threads).</p>
+        In brackets: fetched before it was replaced. A shortest interleaving, found by nopal prove (\(counterexample.isa.rawValue), \(counterexample.threadCount) executing threads).</p>
         </body></html>
 
         """

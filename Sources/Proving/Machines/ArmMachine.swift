@@ -232,16 +232,19 @@ struct ArmMachine<Rules: ArmRules>: MachineModel {
             let newest = newest(cell, in: state)
             let values = program.versions[cell][oldest...newest]
             guard let first = values.first, let other = values.first(where: { $0 != first }) else { continue }
+            let address = hex(program.cells[cell])
             if values.contains(ModelProgram.freed) {
                 return Violation(
-                    .freedStub, "a thread runs on at \(hex(program.cells[cell])), in memory that was given back")
+                    .freedStub, "a thread runs on at \(address), in memory that was given back",
+                    executed: "\(address): executes what was the stub")
             }
             let allListed = (oldest...newest).allSatisfy { isListed[cell][$0] }
             if allListed && units.count == 1 && index == 0 { continue }
+            let names = (program.name(of: first, cell), program.name(of: other, cell))
             return Violation(
                 .unpredictable,
-                "\(hex(program.cells[cell])) is executed while \(program.name(of: first, cell)) is replaced by "
-                    + "\(program.name(of: other, cell)), and the architecture's list of what may be has not both")
+                "\(address) is executed while \(names.0) is replaced by \(names.1), and the architecture's list of what may "
+                    + "be has not both", executed: "\(address): executes \(names.0), or \(names.1), or neither")
         }
         return nil
     }
