@@ -129,7 +129,7 @@ struct Axioms {
                 pairs += events.indices.filter { events[$0].kind == .write && local.sameLocation($0, maintenance) }
                     .map { (maintenance, $0) }
             case .invalidate where local.isCompleted(maintenance):
-                pairs += events.indices.filter { events[$0].kind == .fetch && local.sameLocation($0, maintenance) }
+                pairs += events.indices.filter { events[$0].kind == .fetch && local.isSameLine(maintenance, $0) }
                     .map { (maintenance, $0) }
             default: break
             }

@@ -66,6 +66,9 @@ struct InstructionReader {
         case "DMB", "DSB":
             try expect(1)
             return .barrier(try scope(operands[0]), isSynchronisation: mnemonic == "DSB")
+        case "IC" where ["IALLU", "IALLUIS"].contains(operands.first?.uppercased()):
+            try expect(1)
+            return .invalidateAllInstructions
         case "DC", "IC":
             try expect(2)
             let register = try register(operands[1])

@@ -26,6 +26,7 @@ public enum Litmus {
         do {
             let test = try LitmusReader.read(text)
             name = test.name
+            if let other = test.otherModel { return (name, .unsupported(other)) }
             var search = try Search(test, cacheType ?? test.cacheType, omitted, limit: candidateLimit)
             return (name, try search.run())
         } catch {

@@ -10,7 +10,7 @@ struct LitmusEvent: Sendable {
         case synchronise
         /// DC CVAU.
         case clean
-        /// IC IVAU.
+        /// IC IVAU; without a location it is about all of them.
         case invalidate
     }
 

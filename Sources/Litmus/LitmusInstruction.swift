@@ -48,6 +48,8 @@ struct LitmusInstruction: Hashable, Sendable {
         case contextSynchronisation
         case cleanData(Register)
         case invalidateInstructions(Register)
+        /// IC IALLU and IC IALLUIS.
+        case invalidateAllInstructions
         case writeLink(Register)
         case exceptionReturn
     }

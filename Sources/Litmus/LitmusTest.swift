@@ -16,9 +16,20 @@ struct LitmusTest: Sendable {
     var memory: [String: LitmusValue] = [:]
     var condition = LitmusCondition.and([])
 
+    /// A line of the header by its key, in whatever case.
+    func header(_ key: String) -> String? { header.first { $0.key.lowercased() == key.lowercased() }?.value }
+
+    /// Why the test asks for another model than this one; nil when it does not.
+    var otherModel: String? {
+        let known: Set<String> = ["self", "ifetch", "fatal", "handled", ""]
+        let variants = (header("Variant") ?? "").split { $0 == "," || $0 == " " }.map { $0.lowercased() }
+        if let other = variants.first(where: { !known.contains($0) }) { return "variant '\(other)'" }
+        return header("TTHM").map { "hardware updates of tables (TTHM=\($0))" }
+    }
+
     /// The caches that the test itself asks for.
     var cacheType: CacheType {
-        let kinds = (header["CacheType"] ?? "").uppercased()
+        let kinds = (header("CacheType") ?? "").uppercased()
         if kinds.contains("DIC") { return .dicIdc }
         return kinds.contains("IDC") ? .idc : .none
     }

@@ -53,6 +53,12 @@ struct LocalOrder {
         events[a].location != nil && events[a].location == events[b].location
     }
 
+    /// Whether maintenance is about the place of another event. Each place has a cache line of its own.
+    func isSameLine(_ maintenance: Int, _ other: Int) -> Bool {
+        sameLocation(maintenance, other)
+            || events[maintenance].kind == .invalidate && events[maintenance].location == nil
+    }
+
     /// Whether a barrier of a kind stands between.
     private func between(_ from: Int, _ to: Int, _ matches: (LitmusEvent.Kind) -> Bool) -> Bool {
         events.indices.contains { matches(events[$0].kind) && po(from, $0) && po($0, to) }

@@ -107,6 +107,7 @@ enum Texts {
         (twoPlaces("MP.FF+dmb.st+ic-dsb-isb", ["DMB ST"], ["IC IVAU,X1", "DSB ISH", "ISB"]), "AFF"),
         (twoPlaces("MP.FF+dmb.st+cachesync", ["DMB ST"], cacheSync), "AAF"),
         (twoPlaces("MP.FF+cachesync+po", cacheSync), "FFF"),
+        (twoPlaces("MP.FF+dmb.st+ic.iallu-dsb.ish-isb", ["DMB ST"], ["IC IALLU", "DSB ISH", "ISB"]), "AFF"),
         (
             text(
                 "LB.RF+dmb.sy+po", "0:X2=NOP; 0:X1=x; 0:X3=P1:m0; 1:X1=x;",

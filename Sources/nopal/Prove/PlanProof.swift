@@ -19,7 +19,7 @@ struct PlanProof {
             )
         }
         guard let counterexample = exploration.counterexample else { return }
-        try command.show(counterexample, title: path)
+        try command.show([(counterexample, path)])
         throw ExitCode(1)
     }
 

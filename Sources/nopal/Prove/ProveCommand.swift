@@ -40,7 +40,8 @@ struct ProveCommand: ParsableCommand {
     var patchProtocol: String?
     @Option(help: "Executing threads, 1 to 4.") var threads = 2
     @Option(help: "Sites in one batch, 1 to 3.") var batch = 1
-    @Option(help: "Only sites that begin here in a page, bytes (default: every place that makes a difference).") var offset: UInt64?
+    @Option(help: "Only sites that begin here in a page, bytes (default: every place that makes a difference).")
+    var offset: UInt64?
     @Option(help: ArgumentHelp("x86-64: bytes that are fetched as a whole: 1, 8 or 64.", valueName: "bytes"))
     var granule = 8
     @Option(help: ArgumentHelp("Prove the plans for the sites of a program.", valueName: "prog")) var sites: String?
@@ -77,7 +78,8 @@ struct ProveCommand: ParsableCommand {
         guard (offset ?? 0) < 4096 else { throw ValidationError("--offset is a place in a page, below 4096") }
         let units = try chosenShapes().map { UInt64($0.isa.unitByteCount) }
         guard units.allSatisfy({ (offset ?? 0) % $0 == 0 }) else {
-            throw ValidationError("no instruction of some of these instruction sets begins at \(offset ?? 0); narrow --isa")
+            throw ValidationError(
+                "no instruction of some of these instruction sets begins at \(offset ?? 0); narrow --isa")
         }
         guard cacheType == nil || litmus else { throw ValidationError("--cache-type goes with --litmus") }
         _ = try chosenProtocols()
@@ -133,10 +135,10 @@ struct ProveCommand: ParsableCommand {
         return extent
     }
 
-    /// Shows a counterexample as it was asked for.
-    func show(_ counterexample: Counterexample, title: String) throws {
-        let explanation = Explanation(counterexample, title: title)
-        if explain && !json { print("\n" + explanation.description) }
-        if let html { try FileOutput.write(explanation.page, to: html) }
+    /// Shows counterexamples as it was asked for: all of them as text, the first one as a page.
+    func show(_ counterexamples: [(counterexample: Counterexample, title: String)]) throws {
+        let explanations = counterexamples.map { Explanation($0.counterexample, title: $0.title) }
+        if explain && !json { for explanation in explanations { print("\n" + explanation.description) } }
+        if let html, let first = explanations.first { try FileOutput.write(first.page, to: html) }
     }
 }

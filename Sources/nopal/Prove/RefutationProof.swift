@@ -16,6 +16,7 @@ struct RefutationProof {
         var reports: [ExplorationReport] = []
         var rows: [[String]] = [["name", "states", "verdict", "what is tried"]]
         var isComplete = true
+        var found: [(counterexample: Counterexample, title: String)] = []
         for refutation in chosen {
             let exploration: Exploration
             do { exploration = try refutation.scenario.explore() } catch {
@@ -29,9 +30,10 @@ struct RefutationProof {
                 refutation.attempt,
             ])
             if let counterexample = exploration.counterexample {
-                try command.show(counterexample, title: "\(refutation.name): \(refutation.attempt)")
+                found.append((counterexample, "\(refutation.name): \(refutation.attempt)"))
             }
         }
+        try command.show(found)
         if command.json {
             try JSONOutput.write(reports)
         } else {

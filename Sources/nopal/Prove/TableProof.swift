@@ -92,10 +92,10 @@ struct TableProof {
 
     private func show(_ rows: [ProofRow]) throws {
         if command.json { try JSONOutput.write(ProofReport(rows, command.extent)) } else { print(rows) }
-        for row in rows {
-            guard case .refuted(let counterexample) = row.verdict else { continue }
-            try command.show(counterexample, title: row.title)
-        }
+        try command.show(
+            rows.compactMap { row in
+                if case .refuted(let counterexample) = row.verdict { (counterexample, row.title) } else { nil }
+            })
         guard rows.allSatisfy(\.isGood) else { throw ExitCode(1) }
     }
 
