@@ -73,6 +73,13 @@ import Testing
         ("AArch64 x\n{ 0:X1=P3:l }\n P0 ;\n NOP ;\nexists (0:X0=0)", "label 'P3:l'"),
         ("AArch64 x\n{ }\n P0 ;\n l: B l ;\nexists (0:X0=0)", "a loop, or more than 120 instructions in a thread"),
         (
+            "AArch64 x\nVariant=memtag\n{ }\n P0 ;\n NOP ;\nexists (0:X0=0)", "variant 'memtag'"
+        ),
+        (
+            "AArch64 x\n{ 0:X1=x }\n P0 ;\n LDR X0,[X1] ;\n CAS X0,X2,[X1] ;\nexists (0:X0=0)",
+            "a compare-and-swap whose comparison depends on a read"
+        ),
+        (
             "AArch64 x\n{ }\n P0 ;\n NOP ;\nforall (0:X0=0)",
             "forall: it asks what all executions do, not whether one is allowed"
         ),

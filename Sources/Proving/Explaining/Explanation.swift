@@ -84,7 +84,8 @@ public struct Explanation: Sendable {
             kept.append(step)
             guard step.part == .ends, let from = start else { continue }
             var whole = kept[from]
-            whole.text = whole.text.replacing(":", with: "").replacing("begins plan", with: "runs plan") + ", as a whole"
+            whole.text = whole.text.replacing(":", with: "").replacing("begins plan", with: "runs plan")
+            whole.text += ", as a whole"
             whole.windows = step.windows
             kept.replaceSubrange(from..., with: [whole])
             start = nil

@@ -107,24 +107,11 @@ public struct ScenarioBuilder: Sendable {
         var steps: [PlanStep] = []
         for (index, part) in parts.enumerated() {
             steps.append(.store(address: Self.dataStart &+ UInt64(8 * index), width: 8, value: 0xda7a, expected: 0))
-            steps += Self.stores(of: try part.stubBytes(), at: part.stub)
+            let bytes = try part.stubBytes()
+            steps += HandMade.stores(Array(repeating: 0, count: bytes.count), bytes, at: part.stub)
         }
         if shape.isa != .x86_64 { steps += [.maintainCaches, .syncCores] }
         return Plan(steps: steps, patchProtocol: patchProtocol == .exclusive ? .exclusive : .singleStore)
-    }
-
-    /// Naturally aligned stores, the widest first, into memory that is zero.
-    static func stores(of bytes: [UInt8], at address: UInt64) -> [PlanStep] {
-        var steps: [PlanStep] = []
-        var offset = 0
-        while offset < bytes.count {
-            var width = 8
-            while (address &+ UInt64(offset)) % UInt64(width) != 0 || offset + width > bytes.count { width /= 2 }
-            let value = (0..<width).reduce(UInt64(0)) { $0 | UInt64(bytes[offset + $1]) << UInt64(8 * $1) }
-            steps.append(.store(address: address &+ UInt64(offset), width: width, value: value, expected: 0))
-            offset += width
-        }
-        return steps
     }
 
     private func actions(
