@@ -114,7 +114,8 @@ let package = Package(
         .testTarget(name: "ProvingTests", dependencies: ["Proving", "Litmus", "Patching", "MachineCode"]),
         .testTarget(name: "StubsTests", dependencies: ["Stubs", "TraceFormat", "Disassembly", "CElfutils"]),
         .testTarget(
-            name: "ControlTests", dependencies: ["Control", "Programs", "Patching", "Stubs", "Globs", "TraceFormat"]),
+            name: "ControlTests",
+            dependencies: ["Control", "Programs", "Patching", "Proving", "MachineCode", "Stubs", "Globs", "TraceFormat"]),
         .target(
             name: "TestSupport", dependencies: ["TraceFormat", "Reading"], path: "Tests/Support/TestSupport",
             swiftSettings: strict),
