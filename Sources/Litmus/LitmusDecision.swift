@@ -43,6 +43,9 @@ private struct Search {
     let limit: Int
     private var traces: [[LitmusTrace]] = []
     private var count = 0
+    /// Those that satisfy the condition: only these are held against the axioms, which takes longer.
+    private var heldCount = 0
+    private static let heldLimit = 20_000
     private var example: Witness?
 
     init(
@@ -207,6 +210,10 @@ private struct Search {
         let holds = test.condition.holds(
             register: { chosen[$0].registers[$1] }, memory: { final($0, candidate) }, faults: { chosen[$0].faults })
         guard holds == true else { return nil }
+        heldCount += 1
+        guard heldCount <= Self.heldLimit else {
+            throw LitmusError(what: "more than \(Self.heldLimit) candidate executions that satisfy the condition")
+        }
         guard let violation = axioms.violation(candidate) else {
             return Witness(candidate, chosen, test, cycle: [], count: count)
         }

@@ -59,6 +59,20 @@ import Testing
             guard let range = store(step), let site = scenario.sites.first else { return false }
             return isX86 && range.lowerBound / 8 == site.entry / 8 && (range.upperBound - 1) / 8 == site.entry / 8
         }
+        /// Whether an instruction of the new form that a thread gets to begins there.
+        func isExecuted(_ address: UInt64) -> Bool {
+            guard let site = scenario.sites.first else { return true }
+            let bytes = site.bytes[SiteInstructions.index(of: proofCase.to)]
+            var next = site.entry
+            while let found = scenario.instructions.first(where: { instruction in
+                instruction.address == next && site.window.contains(next)
+                    && bytes.dropFirst(Int(next - site.entry)).starts(with: instruction.bytes)
+            }) {
+                if next == address { return true }
+                if case .jump(let target) = found.action { next = target } else { next = found.end }
+            }
+            return false
+        }
         var isToggle: Bool { proofCase.from != .original && proofCase.to != .original }
     }
 
@@ -101,11 +115,13 @@ import Testing
                 if case .store(_, _, let value, let expected) = step { value == expected } else { true }
             }
         },
-        Equivalence(reason: "behind a branch over it, or at a place that is not reached, it is not executed") {
-            mutant in
-            // The last store of an exclusive plan into the sled's unreached half, or into XRay's NOPs.
-            mutant.plan.patchProtocol == .exclusive && mutant.mutation.change == .swap
-                && mutant.store(mutant.step) != nil && mutant.next == .maintainCaches
+        Equivalence(
+            reason: "before main nobody looks between a store behind the sled's first instruction and its maintenance"
+        ) { mutant in
+            guard let range = mutant.store(mutant.step), let site = mutant.scenario.sites.first else { return false }
+            return mutant.plan.patchProtocol == .exclusive && mutant.mutation.change == .swap
+                && mutant.next == .maintainCaches && range.lowerBound > site.entry
+                && !mutant.isExecuted(range.lowerBound)
         },
         Equivalence(reason: "a phase of its own, but within a stop: all that counts is what stands there at its end") {
             mutant in
