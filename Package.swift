@@ -115,7 +115,9 @@ let package = Package(
         .testTarget(name: "StubsTests", dependencies: ["Stubs", "TraceFormat", "Disassembly", "CElfutils"]),
         .testTarget(
             name: "ControlTests",
-            dependencies: ["Control", "Programs", "Patching", "Proving", "MachineCode", "Stubs", "Globs", "TraceFormat"]),
+            dependencies: [
+                "Control", "Programs", "Patching", "Proving", "MachineCode", "Stubs", "Globs", "TraceFormat",
+            ]),
         .target(
             name: "TestSupport", dependencies: ["TraceFormat", "Reading"], path: "Tests/Support/TestSupport",
             swiftSettings: strict),

@@ -1,9 +1,10 @@
 import CElfutils
+import MachineCode
 
 /// A parsed ELF file: header, segments and sections through libelf, contents by bounds-checked
 /// reading of the mapped file.
 ///
-/// Only 64-bit x86-64 files get this far.
+/// Only 64-bit files get this far, of instruction sets that the caller accepts.
 final class ElfFile: @unchecked Sendable {
     struct Section: Sendable {
         var name: String
@@ -26,6 +27,7 @@ final class ElfFile: @unchecked Sendable {
     }
 
     let file: MappedFile
+    let isa: InstructionSet
     /// libelf's handle; it is not thread-safe, so it stays within the initializers here and in
     /// single-threaded helpers that are given it.
     let handle: OpaquePointer
@@ -38,9 +40,9 @@ final class ElfFile: @unchecked Sendable {
 
     /// Throws: everything that `MappedFile` throws, `.notELF`, `.is32Bit`, `.foreignMachine`,
     /// `.notLinked` (objects, core files), `.malformed`.
-    init(path: String) throws(ProgramError) {
+    init(path: String, accepting accepted: Set<InstructionSet> = [.x86_64]) throws(ProgramError) {
         let file = try MappedFile(path: path)
-        try Self.checkIdentity(of: file)
+        isa = try Self.checkIdentity(of: file, accepted)
         _ = elf_version(UInt32(EV_CURRENT))
         let start = file.bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
         guard let handle = elf_memory(start, file.bytes.count) else {
@@ -68,7 +70,9 @@ final class ElfFile: @unchecked Sendable {
     }
 
     /// Looks at the first 20 bytes: magic, class, byte order, machine, kind.
-    private static func checkIdentity(of file: MappedFile) throws(ProgramError) {
+    private static func checkIdentity(
+        of file: MappedFile, _ accepted: Set<InstructionSet>
+    ) throws(ProgramError) -> InstructionSet {
         let path = file.path
         guard let head = file.slice(offset: 0, byteCount: 4), head.integer(at: 0) == UInt32(0x464C_457F)
         else { throw .notELF(path: path) }
@@ -79,15 +83,23 @@ final class ElfFile: @unchecked Sendable {
         if header[4] == 1 { throw .is32Bit(path: path) }
         guard header[4] == 2 else { throw .malformed(path: path, what: "unknown class") }
         guard header[5] == 1 else { throw .foreignMachine(path: path, machine: "a big-endian machine") }
-        guard machine == UInt16(EM_X86_64) else {
+        guard let isa = Self.instructionSet(ofMachine: machine), accepted.contains(isa) else {
             throw .foreignMachine(path: path, machine: Self.name(ofMachine: machine))
         }
         let type: UInt16 = header.integer(at: 16) ?? 0
         switch Int32(type) {
-        case ET_EXEC, ET_DYN: return
+        case ET_EXEC, ET_DYN: return isa
         case ET_REL: throw .notLinked(path: path, what: "an object file")
         case ET_CORE: throw .notLinked(path: path, what: "a core dump")
         default: throw .notLinked(path: path, what: "an ELF file of an unknown kind")
+        }
+    }
+
+    private static func instructionSet(ofMachine machine: UInt16) -> InstructionSet? {
+        switch Int32(machine) {
+        case EM_X86_64: .x86_64
+        case EM_AARCH64: .a64
+        default: nil
         }
     }
 

@@ -1,4 +1,5 @@
 import CElfutils
+import MachineCode
 import Patching
 
 /// One program or shared library as its file describes it. All addresses are link-time.
@@ -9,6 +10,7 @@ public struct ModuleImage: Sendable {
     }
 
     public let path: String
+    public let isa: InstructionSet
     /// Empty when the file has none.
     public let buildID: [UInt8]
     public let kind: Kind
@@ -30,13 +32,21 @@ public struct ModuleImage: Sendable {
     /// Reads a module: sites, symbols and layout; no DWARF.
     ///
     /// Throws: everything that `ProgramError` says about one file.
-    public static func read(path: String) throws(ProgramError) -> ModuleImage {
-        try ModuleImage(elf: ElfFile(path: path))
+    ///
+    /// - Parameter accepted: instruction sets whose files may be read; others are `.foreignMachine`.
+    public static func read(
+        path: String, accepting accepted: Set<InstructionSet> = [.x86_64]
+    ) throws(ProgramError) -> ModuleImage {
+        try ModuleImage(elf: ElfFile(path: path, accepting: accepted))
     }
+
+    /// Those whose sites are found; only x86-64's are traced yet.
+    public static let readable: Set<InstructionSet> = [.x86_64, .a64]
 
     private init(elf: ElfFile) throws(ProgramError) {
         self.elf = elf
         path = elf.path
+        isa = elf.isa
         buildID = elf.buildID
         kind = Self.kind(of: elf)
         let loads = elf.segments.filter { $0.type == UInt32(PT_LOAD) && !$0.range.isEmpty }.map(\.range)
@@ -62,7 +72,7 @@ public struct ModuleImage: Sendable {
         if let table = elf.sections.first(where: { $0.type == UInt32(SHT_SYMTAB) }) {
             return FunctionTable(elf: elf, table: table)
         }
-        if let path = SeparateDebugFile.path(for: elf), let other = try? ElfFile(path: path),
+        if let path = SeparateDebugFile.path(for: elf), let other = try? ElfFile(path: path, accepting: [elf.isa]),
             let table = other.sections.first(where: { $0.type == UInt32(SHT_SYMTAB) })
         {
             return FunctionTable(elf: other, table: table)

@@ -4,8 +4,8 @@ import CElfutils
 /// addresses.
 ///
 /// In position-independent files the pointers are relocations and the section's bytes may be
-/// zero: R_X86_64_RELATIVE and R_X86_64_64 in .rela.dyn, or RELR words, whose addend is the
-/// content.
+/// zero: R_X86_64_RELATIVE and R_X86_64_64 in .rela.dyn, AArch64's of the same meaning, or RELR words, whose addend
+/// is the content.
 struct RecordedPointers {
     private let elf: ElfFile
 
@@ -41,8 +41,8 @@ struct RecordedPointers {
                     let addend: UInt64 = bytes.integer(at: at + 16)
                 else { break }
                 switch Int32(truncatingIfNeeded: info & 0xFFFF_FFFF) {
-                case R_X86_64_RELATIVE: pointers[Int(offset / 8)] = addend
-                case R_X86_64_64:
+                case relative: pointers[Int(offset / 8)] = addend
+                case absolute:
                     let value = symbolValue(UInt32(truncatingIfNeeded: info >> 32), table: table)
                     pointers[Int(offset / 8)] = value &+ addend
                 default: break
@@ -50,6 +50,9 @@ struct RecordedPointers {
             }
         }
     }
+
+    private var relative: Int32 { elf.isa == .a64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE }
+    private var absolute: Int32 { elf.isa == .a64 ? R_AARCH64_ABS64 : R_X86_64_64 }
 
     private func symbolValue(_ index: UInt32, table: ElfFile.Section) -> UInt64 {
         guard let link = Int(exactly: table.link), link < elf.sections.count,

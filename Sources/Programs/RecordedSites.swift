@@ -23,7 +23,7 @@ struct RecordedSites {
         let locations = pointers.pointers(in: sections("__mcount_loc"))
         records += locations.map { SiteRecord(source: .mcountLocation, address: $0, function: nil) }
         for section in sections("xray_instr_map") { records += sleds(in: section) }
-        if !targets.isEmpty { records += calls() }
+        if elf.isa == .x86_64, !targets.isEmpty { records += calls() }
         return records
     }
 
@@ -32,11 +32,12 @@ struct RecordedSites {
     /// gcc 12 ties the table of a whole C++ unit to the section of one of its functions. Where that
     /// is a COMDAT copy that the linker drops, the table of the unit goes with it; the NOPs stay.
     private func unlistedEntries(besides records: [SiteRecord]) -> [SiteRecord] {
-        guard !records.isEmpty else { return [] }
+        // AArch64: a lone NOP at an entry says nothing; libc's start-up code begins with one.
+        guard elf.isa == .x86_64, !records.isEmpty else { return [] }
         let listed = Set(records.map(\.address))
         return functions.entries.compactMap { function in
             guard let code = elf.loaded(at: function.address, upTo: 16) else { return nil }
-            let start = SiteFinder.endBranchByteCount(in: code)
+            let start = SiteFinder.branchTargetByteCount(in: code, .x86_64)
             let address = function.address &+ UInt64(start)
             guard !listed.contains(function.address), !listed.contains(address), Self.hasSled(in: code, at: start)
             else { return nil }

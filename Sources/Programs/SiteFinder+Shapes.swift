@@ -72,7 +72,7 @@ extension SiteFinder {
 
     /// A call of `__fentry__` or `mcount` at `offset`, or the NOP that `-mnop-mcount` makes of it.
     mutating func call(in code: FileBytes, at offset: Int, entry: UInt64, byteCount: Int) -> Found {
-        let start = Self.endBranchByteCount(in: code)
+        let start = Self.branchTargetByteCount(in: code, .x86_64)
         guard offset >= start, offset < code.count else {
             return .obstacle("recorded address lies outside the function")
         }

@@ -1,3 +1,4 @@
+import MachineCode
 import Patching
 
 /// Turns records into verdicts by looking at the bytes.
@@ -80,7 +81,7 @@ struct SiteFinder {
     private func areNops(_ from: UInt64, _ to: UInt64) -> Bool {
         guard to > from, to - from <= 256, let code = elf.loaded(at: from, upTo: 512) else { return false }
         var at = 0
-        while at < Int(to - from), let length = NopDecoding.byteCount(in: code, at: at) { at += length }
+        while at < Int(to - from), let length = nopByteCount(in: code, at: at) { at += length }
         return at == Int(to - from)
     }
 
@@ -105,9 +106,11 @@ extension SiteFinder {
         guard let code = elf.loaded(at: entry, upTo: max(byteCount, Self.unknownFunctionByteCount)),
             code.count > 0, elf.isCode(entry)
         else { return .notTraceable(reason: "recorded address lies outside the code") }
-        let start = Self.endBranchByteCount(in: code)
+        let start = Self.branchTargetByteCount(in: code, elf.isa)
         let found: Found
         switch record.source {
+        case _ where elf.isa == .a64:
+            found = a64(record, in: code, at: start, entry: entry)
         case .patchable: found = nops(in: code, at: start, entry: entry)
         case .xray: found = sled(in: code, at: Int(clamping: record.address &- entry), entry: entry)
         case .mcountLocation, .call:
@@ -132,15 +135,29 @@ extension SiteFinder {
     ) -> FunctionSite.Verdict {
         let remark = functions.hasNames ? nil : "stripped: no symbol names it"
         if let body = code.slice(0, byteCount: min(byteCount, code.count)),
-            returnAddresses.reads(body, address: entry)
+            readsReturnAddress(body, entry)
         {
             return .traceable(site, exits: false, remark: "reads its own return address: entries only")
         }
         return .traceable(site, exits: true, remark: remark)
     }
 
-    /// The length of an `endbr64` at the start.
-    static func endBranchByteCount(in code: FileBytes) -> Int {
-        code.integer(at: 0) == UInt32(0xFA1E_0FF3) ? 4 : 0
+    private mutating func readsReturnAddress(_ body: FileBytes, _ entry: UInt64) -> Bool {
+        elf.isa == .a64 ? LinkRegisterReads.reads(body) : returnAddresses.reads(body, address: entry)
+    }
+
+    /// The length of an `endbr64` or of a `bti` at the start.
+    static func branchTargetByteCount(in code: FileBytes, _ isa: InstructionSet) -> Int {
+        guard let first: UInt32 = code.integer(at: 0) else { return 0 }
+        switch isa {
+        case .x86_64: return first == 0xFA1E_0FF3 ? 4 : 0
+        case .a64: return isBranchTarget(first) ? 4 : 0
+        case .a32, .t32: return 0
+        }
+    }
+
+    private func nopByteCount(in code: FileBytes, at offset: Int) -> Int? {
+        guard elf.isa == .a64 else { return NopDecoding.byteCount(in: code, at: offset) }
+        return Self.isNop(code.integer(at: offset)) ? 4 : nil
     }
 }

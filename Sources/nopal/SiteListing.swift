@@ -1,5 +1,6 @@
 import Control
 import Demangling
+import MachineCode
 import Programs
 
 /// What `nopal sites` has to say about a module.
@@ -11,6 +12,7 @@ struct SiteListing: Encodable {
 
     var path: String
     var buildID: String
+    var isa: String
     var kind: String
     var hasFunctionNames: Bool
     var functions: Int
@@ -37,6 +39,7 @@ struct SiteListing: Encodable {
 
     private init(image: ModuleImage, rows: [SiteRow]) {
         path = image.path
+        isa = image.isa.rawValue
         buildID = image.buildID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         hasFunctionNames = image.hasFunctionNames
         switch image.kind {
@@ -80,7 +83,8 @@ struct SiteListing: Encodable {
     }
 
     var summaryText: String {
-        var text = "\(path): \(kind), \(traceable) of \(functions) functions traceable"
+        let other = isa == InstructionSet.x86_64.rawValue ? "" : " of \(isa)"
+        var text = "\(path): \(kind)\(other), \(traceable) of \(functions) functions traceable"
         if entriesOnly > 0 { text += ", \(entriesOnly) of them entries only" }
         text += hasFunctionNames ? "\n" : "; stripped: named by address\n"
         for tally in states ?? [] { text += "  \(tally.count)  \(tally.what)\n" }

@@ -50,8 +50,8 @@ struct SiteRow: Encodable {
         case .traceable(let place, let exits, let remark):
             shape = place.shape.text
             windowByteCount = place.original.count
-            armedOff = "a9 rel32" + place.tailText
-            armedOn = "e9 rel32" + place.tailText
+            armedOff = place.sledText(isOn: false) + place.tailText
+            armedOn = place.sledText(isOn: true) + place.tailText
             straddles = place.straddling.rawValue
             protocolAtStart = "exclusive"
             protocolLive = place.liveArming
@@ -102,10 +102,22 @@ extension Site {
         // Modules are moved by whole pages, so that the file's addresses tell; what stands around does not matter.
         let change = SiteChange(site: self, bias: 0, from: .original, to: .off, stub: address)
         let around = [UInt8](repeating: 0, count: 8)
-        let code = CodeImage(start: address &- 8, bytes: around + original + around)
+        let start = address & ~7 &- 8
+        let before = [UInt8](repeating: 0, count: Int(address &- start))
+        let code = CodeImage(start: start, bytes: before + original + around + around)
         let planner = LivePlanner(environment: PatchEnvironment(vendor: .amd))
         guard let outcome = try? planner.plan([change], in: code) else { return "-" }
+        if outcome.plans.isEmpty && outcome.refused.isEmpty { return "as it is" }
         return outcome.plans.first?.patchProtocol.rawValue ?? "-"
+    }
+
+    /// The sled itself once armed.
+    fileprivate func sledText(isOn: Bool) -> String {
+        switch isa {
+        case .x86_64: isOn ? "e9 rel32" : "a9 rel32"
+        case .a64, .a32: isOn ? "b stub" : shape == .xraySled ? "b over" : "nop"
+        case .t32: isOn ? "nop; b.w stub" : "b.n over; b.w stub"
+        }
     }
 
     /// What stands behind the sled once armed.

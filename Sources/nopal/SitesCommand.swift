@@ -17,6 +17,9 @@ struct SitesCommand: ParsableCommand {
             With --live PID, what stands at each site in the memory of a running process is read: on, off, original
             (the file's bytes), or foreign (neither). It needs the right to trace the process, and stops nobody.
 
+            Programs for AArch64 are read too, on any machine: what stands there is one NOP, off as it is. They can't be
+            recorded yet.
+
             Functions that were inlined have no entry, and are not listed. With --all, functions without a
             site are.
 
@@ -42,7 +45,7 @@ struct SitesCommand: ParsableCommand {
     func run() throws {
         if let live { return try show(live: live) }
         do {
-            let image = try ModuleImage.read(path: locate(program ?? ""))
+            let image = try ModuleImage.read(path: locate(program ?? ""), accepting: ModuleImage.readable)
             let filter = FunctionFilter(only: only, never: never)
             let chosen = (all ? image.allFunctions() : image.sites).filter {
                 filter.selects(linkageName: $0.function.name, demangle: demangled)

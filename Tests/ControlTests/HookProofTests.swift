@@ -50,7 +50,8 @@ import Testing
             let bytes = Array(hooked.original[offset..<offset + length])
             let action: ModelInstruction.Action = hooked.resumes ? .effect(effect) : .body
             if hooked.resumes { effects.append(effect) }
-            scenario.instructions.append(ModelInstruction(Self.address + UInt64(offset), bytes, "its own \(index)", action))
+            scenario.instructions.append(
+                ModelInstruction(Self.address + UInt64(offset), bytes, "its own \(index)", action))
             scenario.instructions.append(ModelInstruction(agent, [0x48], "the agent, for its own \(index)", action))
             offset += length
             agent += 1
@@ -65,7 +66,9 @@ import Testing
             ModelInstruction(end, [0xf4], "the rest", .body),
         ]
         let code: [UInt8] = hooked.original + [0xf4]
-        scenario.memory = [(Self.address, code), (Self.agent, Array(repeating: 0x48, count: hooked.lengths.count) + [0xe9])]
+        scenario.memory = [
+            (Self.address, code), (Self.agent, Array(repeating: 0x48, count: hooked.lengths.count) + [0xe9]),
+        ]
         scenario.sites = [SiteModel(window: Self.address..<end, effects: [effects, effects])]
         for isRestoring in [false, true, false] {
             var plan = try #require(hook(hooked).plan(target: Self.agent, isRestoring: isRestoring))
@@ -78,7 +81,9 @@ import Testing
     @Test(arguments: cases)
     func everyHookIsSafe(_ hooked: Case) throws {
         let exploration = try scenario(hooked).explore()
-        #expect(exploration.isSafe, "\(exploration.counterexample.map { Explanation($0, title: hooked.name).description } ?? "")")
+        #expect(
+            exploration.isSafe,
+            "\(exploration.counterexample.map { Explanation($0, title: hooked.name).description } ?? "")")
         #expect(exploration.stateCount > 50)
     }
 

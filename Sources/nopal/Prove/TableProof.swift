@@ -21,7 +21,7 @@ struct TableProof {
     /// The plans for each distinct shape in a program, at each place of a fetch granule where there is one.
     func run(program path: String) throws {
         let image: ModuleImage
-        do { image = try ModuleImage.read(path: path) } catch {
+        do { image = try ModuleImage.read(path: path, accepting: ModuleImage.readable) } catch {
             throw Failure.say("\(error)", status: Failure.untraceable)
         }
         let cases = try distinctCases(image)
