@@ -32,15 +32,17 @@ struct CallTargets {
         else { return ([], []) }
         var indices: Set<UInt32> = []
         var addresses: [UInt64] = []
-        for index in 0..<(symbols.count / 24) {
-            let offset: UInt32 = symbols.integer(at: index * 24) ?? 0
+        let layout = elf.symbolLayout
+        for index in 0..<(symbols.count / layout.byteCount) {
+            let start = index * layout.byteCount
+            let offset: UInt32 = symbols.integer(at: start) ?? 0
             // All three names have an `m` or an underscore in front: skip the rest unread.
             guard let first = strings[Int(offset)], first == 0x5F || first == 0x6D,
                 names.contains(where: { strings.holds($0, at: Int(offset)) })
             else { continue }
             indices.insert(UInt32(truncatingIfNeeded: index))
-            let sectionIndex: UInt16 = symbols.integer(at: index * 24 + 6) ?? 0
-            if sectionIndex != 0, let address: UInt64 = symbols.integer(at: index * 24 + 8) {
+            let sectionIndex: UInt16 = symbols.integer(at: start + layout.section) ?? 0
+            if sectionIndex != 0, let address = layout.value(in: symbols, at: start) {
                 addresses.append(address)
             }
         }

@@ -4,7 +4,8 @@ import MachineCode
 /// A parsed ELF file: header, segments and sections through libelf, contents by bounds-checked
 /// reading of the mapped file.
 ///
-/// Only 64-bit files get this far, of instruction sets that the caller accepts.
+/// Only files of instruction sets that the caller accepts get this far. One for 32-bit Arm has code of both of its
+/// instruction sets; it counts as A32.
 final class ElfFile: @unchecked Sendable {
     struct Section: Sendable {
         var name: String
@@ -28,6 +29,8 @@ final class ElfFile: @unchecked Sendable {
 
     let file: MappedFile
     let isa: InstructionSet
+    /// Where in a symbol what stands.
+    let symbolLayout: SymbolLayout
     /// libelf's handle; it is not thread-safe, so it stays within the initializers here and in
     /// single-threaded helpers that are given it.
     let handle: OpaquePointer
@@ -50,7 +53,9 @@ final class ElfFile: @unchecked Sendable {
         }
         self.file = file
         self.handle = handle
-        guard let header = elf64_getehdr(handle)?.pointee else {
+        symbolLayout = isa == .a32 ? .of32Bits : .of64Bits
+        var header = GElf_Ehdr()
+        guard gelf_getehdr(handle, &header) != nil else {
             elf_end(handle)
             throw .malformed(path: path, what: Self.libraryMessage())
         }
@@ -80,11 +85,15 @@ final class ElfFile: @unchecked Sendable {
             throw .malformed(path: path, what: "it ends within its header")
         }
         let machine: UInt16 = header.integer(at: 18) ?? 0
-        if header[4] == 1 { throw .is32Bit(path: path) }
-        guard header[4] == 2 else { throw .malformed(path: path, what: "unknown class") }
+        let is32Bit = header[4] == 1
+        guard is32Bit || header[4] == 2 else { throw .malformed(path: path, what: "unknown class") }
         guard header[5] == 1 else { throw .foreignMachine(path: path, machine: "a big-endian machine") }
+        if is32Bit && !(machine == UInt16(EM_ARM) && accepted.contains(.a32)) { throw .is32Bit(path: path) }
         guard let isa = Self.instructionSet(ofMachine: machine), accepted.contains(isa) else {
             throw .foreignMachine(path: path, machine: Self.name(ofMachine: machine))
+        }
+        guard is32Bit == (isa == .a32) else {
+            throw .malformed(path: path, what: "its class is not its machine's")
         }
         let type: UInt16 = header.integer(at: 16) ?? 0
         switch Int32(type) {
@@ -99,6 +108,7 @@ final class ElfFile: @unchecked Sendable {
         switch Int32(machine) {
         case EM_X86_64: .x86_64
         case EM_AARCH64: .a64
+        case EM_ARM: .a32
         default: nil
         }
     }
@@ -117,13 +127,13 @@ final class ElfFile: @unchecked Sendable {
 
     private static func segments(of handle: OpaquePointer) -> [Segment] {
         var count = 0
-        guard elf_getphdrnum(handle, &count) == 0, count > 0, let first = elf64_getphdr(handle) else {
-            return []
-        }
-        return UnsafeBufferPointer(start: first, count: count).map {
-            Segment(
-                type: $0.p_type, flags: $0.p_flags, offset: $0.p_offset, address: $0.p_vaddr,
-                fileByteCount: $0.p_filesz, memoryByteCount: $0.p_memsz)
+        guard elf_getphdrnum(handle, &count) == 0, count > 0 else { return [] }
+        return (0..<count).compactMap { index in
+            var header = GElf_Phdr()
+            guard gelf_getphdr(handle, Int32(clamping: index), &header) != nil else { return nil }
+            return Segment(
+                type: header.p_type, flags: header.p_flags, offset: header.p_offset, address: header.p_vaddr,
+                fileByteCount: header.p_filesz, memoryByteCount: header.p_memsz)
         }
     }
 
@@ -138,7 +148,8 @@ final class ElfFile: @unchecked Sendable {
                 name: "", type: 0, flags: 0, address: 0, offset: 0, byteCount: 0, link: 0,
                 entryByteCount: 0))
         while let section = next {
-            guard let header = elf64_getshdr(section)?.pointee else { break }
+            var header = GElf_Shdr()
+            guard gelf_getshdr(section, &header) != nil else { break }
             let name = elf_strptr(handle, names, Int(header.sh_name)).map { String(cString: $0) }
             sections.append(
                 Section(
@@ -205,6 +216,7 @@ extension ElfFile {
         guard let dynamic = segments.first(where: { $0.type == UInt32(PT_DYNAMIC) }),
             let bytes = file.slice(offset: dynamic.offset, byteCount: dynamic.fileByteCount)
         else { return [] }
+        if isa == .a32 { return Self.words(bytes).filter { $0.0 == UInt32(bitPattern: tag) }.map { UInt64($0.1) } }
         var values: [UInt64] = []
         var at = 0
         while let found: UInt64 = bytes.integer(at: at), let value: UInt64 = bytes.integer(at: at + 8) {
@@ -213,6 +225,17 @@ extension ElfFile {
             at += 16
         }
         return values
+    }
+
+    /// Pairs of words of a 32-bit dynamic section.
+    private static func words(_ bytes: FileBytes) -> [(UInt32, UInt32)] {
+        var pairs: [(UInt32, UInt32)] = []
+        var at = 0
+        while let tag: UInt32 = bytes.integer(at: at), let value: UInt32 = bytes.integer(at: at + 4), tag != 0 {
+            pairs.append((tag, value))
+            at += 8
+        }
+        return pairs
     }
 
     /// A text of the dynamic string table, as DT_NEEDED and DT_RUNPATH name it.

@@ -12,6 +12,8 @@ struct FunctionTable: Sendable {
         var rank: UInt8
         /// True for STT_GNU_IFUNC: what stands here runs while the loader relocates.
         var isResolver: Bool
+        /// 32-bit Arm: its code is T32. The symbol's value says so in bit 0, which the address does not have.
+        var isThumb = false
     }
 
     /// Sorted by address, no two of the same.
@@ -36,7 +38,10 @@ struct FunctionTable: Sendable {
             entries = []
             return
         }
-        entries = Self.best(Self.functions(symbols, names: strings), names: strings)
+        let found =
+            elf.isa == .a32
+            ? Self.functions32(symbols, elf.symbolLayout, names: strings) : Self.functions(symbols, names: strings)
+        entries = Self.best(found, names: strings)
     }
 
     /// A table of symbols that no section of the file holds as they are.
@@ -93,6 +98,25 @@ struct FunctionTable: Sendable {
                         rank: rank(binding: info >> 4, names: names, at: Int(nameOffset)),
                         isResolver: isResolver))
             }
+        }
+        return found
+    }
+
+    /// The same of a 32-bit table.
+    private static func functions32(_ symbols: FileBytes, _ layout: SymbolLayout, names: FileBytes) -> [Entry] {
+        var found: [Entry] = []
+        for start in stride(from: 0, through: symbols.count - layout.byteCount, by: layout.byteCount) {
+            guard let info = symbols[start + layout.info], info & 0xF == UInt8(STT_FUNC),
+                let section: UInt16 = symbols.integer(at: start + layout.section), section != 0,
+                section != UInt16(SHN_ABS), let value = layout.value(in: symbols, at: start),
+                let byteCount = layout.number(in: symbols, at: start + layout.size),
+                let nameOffset: UInt32 = symbols.integer(at: start)
+            else { continue }
+            found.append(
+                Entry(
+                    address: value & ~1, byteCount: byteCount, nameOffset: nameOffset,
+                    rank: rank(binding: info >> 4, names: names, at: Int(nameOffset)), isResolver: false,
+                    isThumb: value & 1 == 1))
         }
         return found
     }

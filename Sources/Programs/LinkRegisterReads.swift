@@ -1,4 +1,4 @@
-/// AArch64: finds functions that read their own return address from the link register, or from where they saved it
+/// Arm: finds functions that read their own return address from the link register, or from where they saved it
 /// beside the frame pointer. Traced with exits they would see the stub's address there.
 ///
 /// `__builtin_return_address(0)` of gcc and clang is one of: `mov xN, x30`; `ldr xN, [x29, #8]`; `xpaclri` before either.
@@ -15,6 +15,21 @@ enum LinkRegisterReads {
             if isMove(word) || isSavedLoad(word) || word == 0xD503_20FF { return true }
         }
         return false
+    }
+
+    /// 32-bit Arm: `mov rN, lr`, where N is no lr or pc.
+    static func readsArm(_ code: FileBytes, isThumb: Bool) -> Bool {
+        if isThumb {
+            return stride(from: 0, through: code.count - 2, by: 2).contains { offset in
+                // MOV Rd, Rm with Rm = lr: 0100 0110 D 1110 ddd.
+                guard let halfword: UInt16 = code.integer(at: offset), halfword & 0xFF78 == 0x4670 else { return false }
+                return (halfword >> 4 & 8 | halfword & 7) < 13
+            }
+        }
+        return stride(from: 0, through: code.count - 4, by: 4).contains { offset in
+            guard let word: UInt32 = code.integer(at: offset) else { return false }
+            return word & 0xFFFF_0FFF == 0xE1A0_000E && word >> 12 & 15 < 13
+        }
     }
 
     /// `orr xN, xzr, x30`, where N is not x30 itself.

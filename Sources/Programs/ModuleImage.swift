@@ -41,7 +41,7 @@ public struct ModuleImage: Sendable {
     }
 
     /// Those whose sites are found; only x86-64's are traced yet.
-    public static let readable: Set<InstructionSet> = [.x86_64, .a64]
+    public static let readable: Set<InstructionSet> = [.x86_64, .a64, .a32]
 
     private init(elf: ElfFile) throws(ProgramError) {
         self.elf = elf
@@ -115,13 +115,14 @@ extension ModuleImage {
         guard let symbols = elf.contents(of: table),
             let strings = FunctionTable.strings(of: table, in: elf)
         else { return nil }
-        for index in 0..<(symbols.count / 24) {
-            guard let kind = symbols[index * 24 + 4], kind & 0xF == UInt8(STT_FUNC),
-                let section: UInt16 = symbols.integer(at: index * 24 + 6), section != 0,
-                let offset: UInt32 = symbols.integer(at: index * 24),
+        let layout = elf.symbolLayout
+        for start in stride(from: 0, through: symbols.count - layout.byteCount, by: layout.byteCount) {
+            guard let kind = symbols[start + layout.info], kind & 0xF == UInt8(STT_FUNC),
+                let section: UInt16 = symbols.integer(at: start + layout.section), section != 0,
+                let offset: UInt32 = symbols.integer(at: start),
                 strings.holds(name, at: Int(offset))
             else { continue }
-            return symbols.integer(at: index * 24 + 8)
+            return layout.value(in: symbols, at: start)
         }
         return nil
     }

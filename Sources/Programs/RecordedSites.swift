@@ -56,21 +56,28 @@ struct RecordedSites {
         elf.sections.filter { $0.name == name && $0.byteCount > 0 }
     }
 
-    /// Shape:  32 bytes: sled - own address, function - own address - 8, kind, always, version.
+    /// Shape:  four words: sled - own address, function - address of this word; then kind, always, version, a byte each.
     /// Source: llvm/lib/CodeGen/AsmPrinter/AsmPrinter.cpp, XRayFunctionEntry::emit (version 2).
     private func sleds(in section: ElfFile.Section) -> [SiteRecord] {
         guard let bytes = elf.contents(of: section) else { return [] }
+        let word = elf.isa == .a32 ? 4 : 8
         var records: [SiteRecord] = []
-        for at in stride(from: 0, through: bytes.count - 32, by: 32) {
-            guard let sled: UInt64 = bytes.integer(at: at), let function: UInt64 = bytes.integer(at: at + 8),
-                let kind = bytes[at + 16], let version = bytes[at + 18], version == 2,
+        for at in stride(from: 0, through: bytes.count - 4 * word, by: 4 * word) {
+            guard let sled = distance(in: bytes, at: at), let function = distance(in: bytes, at: at + word),
+                let kind = bytes[at + 2 * word], let version = bytes[at + 2 * word + 2], version == 2,
                 Self.isEntry(kind)
             else { continue }
             let own = section.address &+ UInt64(at)
             records.append(
-                SiteRecord(source: .xray, address: own &+ sled, function: own &+ 8 &+ function))
+                SiteRecord(source: .xray, address: own &+ sled, function: own &+ UInt64(word) &+ function))
         }
         return records
+    }
+
+    /// A signed word of the file's size.
+    private func distance(in bytes: FileBytes, at offset: Int) -> UInt64? {
+        guard elf.isa == .a32 else { return bytes.integer(at: offset) }
+        return bytes.integer(at: offset, as: UInt32.self).map { UInt64(bitPattern: Int64(Int32(bitPattern: $0))) }
     }
 
     /// FUNCTION_ENTER and LOG_ARGS_ENTER.

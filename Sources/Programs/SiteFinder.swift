@@ -8,6 +8,8 @@ struct SiteFinder {
     let targets: CallTargets
     private var returnAddresses: ReturnAddressReads
     var prologues = PrologueSlide()
+    /// 32-bit Arm: the function that is looked at is T32.
+    private(set) var isThumb = false
 
     init(elf: ElfFile, functions: FunctionTable, targets: CallTargets, unwind: UnwindTable?) {
         self.elf = elf
@@ -59,6 +61,7 @@ struct SiteFinder {
         if let reason = Self.forbidden(function.name, isResolver: functions.entries[index].isResolver) {
             return FunctionSite(function: function, verdict: .notTraceable(reason: reason))
         }
+        isThumb = functions.entries[index].isThumb
         let verdict = verdict(on: record, entry: function.address, end: functions.end(of: index))
         return FunctionSite(function: function, verdict: verdict)
     }
@@ -111,6 +114,8 @@ extension SiteFinder {
         switch record.source {
         case _ where elf.isa == .a64:
             found = a64(record, in: code, at: start, entry: entry)
+        case _ where elf.isa == .a32:
+            found = arm(record, in: code, entry: entry)
         case .patchable: found = nops(in: code, at: start, entry: entry)
         case .xray: found = sled(in: code, at: Int(clamping: record.address &- entry), entry: entry)
         case .mcountLocation, .call:
@@ -143,7 +148,11 @@ extension SiteFinder {
     }
 
     private mutating func readsReturnAddress(_ body: FileBytes, _ entry: UInt64) -> Bool {
-        elf.isa == .a64 ? LinkRegisterReads.reads(body) : returnAddresses.reads(body, address: entry)
+        switch elf.isa {
+        case .x86_64: returnAddresses.reads(body, address: entry)
+        case .a64: LinkRegisterReads.reads(body)
+        case .a32, .t32: LinkRegisterReads.readsArm(body, isThumb: isThumb)
+        }
     }
 
     /// The length of an `endbr64` or of a `bti` at the start.
@@ -157,7 +166,10 @@ extension SiteFinder {
     }
 
     private func nopByteCount(in code: FileBytes, at offset: Int) -> Int? {
-        guard elf.isa == .a64 else { return NopDecoding.byteCount(in: code, at: offset) }
-        return Self.isNop(code.integer(at: offset)) ? 4 : nil
+        switch elf.isa {
+        case .x86_64: NopDecoding.byteCount(in: code, at: offset)
+        case .a64: Self.isNop(code.integer(at: offset)) ? 4 : nil
+        case .a32, .t32: Self.isArmNop(code, at: offset) ? 4 : Self.isThumbNop(code, at: offset) ? 2 : nil
+        }
     }
 }

@@ -12,7 +12,8 @@ struct SiteListing: Encodable {
 
     var path: String
     var buildID: String
-    var isa: String
+    /// As `uname -m` says it, but for the dash: 32-bit Arm is one machine with two instruction sets.
+    var machine: String
     var kind: String
     var hasFunctionNames: Bool
     var functions: Int
@@ -39,7 +40,11 @@ struct SiteListing: Encodable {
 
     private init(image: ModuleImage, rows: [SiteRow]) {
         path = image.path
-        isa = image.isa.rawValue
+        switch image.isa {
+        case .x86_64: machine = "x86-64"
+        case .a64: machine = "aarch64"
+        case .a32, .t32: machine = "arm"
+        }
         buildID = image.buildID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         hasFunctionNames = image.hasFunctionNames
         switch image.kind {
@@ -83,7 +88,7 @@ struct SiteListing: Encodable {
     }
 
     var summaryText: String {
-        let other = isa == InstructionSet.x86_64.rawValue ? "" : " of \(isa)"
+        let other = machine == "x86-64" ? "" : " of \(machine)"
         var text = "\(path): \(kind)\(other), \(traceable) of \(functions) functions traceable"
         if entriesOnly > 0 { text += ", \(entriesOnly) of them entries only" }
         text += hasFunctionNames ? "\n" : "; stripped: named by address\n"

@@ -17,8 +17,8 @@ struct SitesCommand: ParsableCommand {
             With --live PID, what stands at each site in the memory of a running process is read: on, off, original
             (the file's bytes), or foreign (neither). It needs the right to trace the process, and stops nobody.
 
-            Programs for AArch64 are read too, on any machine: what stands there is one NOP, off as it is. They can't be
-            recorded yet.
+            Programs for AArch64 and 32-bit Arm are read too, on any machine: what stands there is one NOP, off as it is;
+            in Thumb code three of 16 bits (-fpatchable-function-entry=3). They can't be recorded yet.
 
             Functions that were inlined have no entry, and are not listed. With --all, functions without a
             site are.

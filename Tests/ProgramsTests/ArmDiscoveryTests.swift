@@ -1,0 +1,85 @@
+import Foundation
+import MachineCode
+import Patching
+import Testing
+
+@testable import Programs
+
+/// Programs for 32-bit Arm of real compilers, read on whatever machine this is.
+@Suite struct ArmDiscoveryTests {
+    static let commands = ["-marm", "-mthumb"].flatMap { set in
+        ["-O0", "-O2", "-Os"].flatMap { level in
+            ["-fPIE -pie", "-fno-pie -no-pie", "-fPIC -shared"].flatMap { kind in
+                [1, 3].map { "arm-linux-gnueabihf-gcc \(set) \(level) \(kind) -fpatchable-function-entry=\($0)" }
+            }
+        }
+    }
+
+    private func read(_ path: String) throws -> ModuleImage {
+        try ModuleImage.read(path: path, accepting: ModuleImage.readable)
+    }
+
+    /// Addresses without the bit that marks T32.
+    private func functions(in path: String) throws -> [String: UInt64] {
+        var functions: [String: UInt64] = [:]
+        for line in try Built.run(["llvm-nm-19", path]).split(separator: "\n") {
+            let parts = line.split(separator: " ")
+            if parts.count == 3, ["T", "t", "W", "w"].contains(parts[1]) {
+                functions[String(parts[2])] = UInt64(parts[0], radix: 16)! & ~1
+            }
+        }
+        return functions
+    }
+
+    @Test(arguments: commands)
+    func everyFunctionHasItsNops(_ command: String) throws {
+        let path = try Built.program(Built.sample, command)
+        let oracle = try functions(in: path)
+        let isThumb = command.contains("-mthumb")
+        let isTooShort = isThumb && command.hasSuffix("=1")
+        var found: Set<String> = []
+        for entry in try read(path).sites {
+            guard case .traceable(let site, let exits, _) = entry.verdict else {
+                #expect(
+                    isTooShort
+                        && entry.verdict == .notTraceable(reason: "the entry has fewer than three NOPs of 16 bits"),
+                    "\(entry.function.name) \(command): \(entry.verdict)")
+                continue
+            }
+            found.insert(entry.function.name)
+            #expect(site.address == oracle[entry.function.name], "\(entry.function.name) \(command)")
+            #expect(site.isa == (isThumb ? .t32 : .a32) && site.tail.isEmpty)
+            #expect(site.shape == (isThumb ? .smallNops(count: 3) : .singleNop(byteCount: 4)))
+            #expect(
+                exits != Built.returnAddressReaders.contains(entry.function.name), "\(entry.function.name) \(command)")
+        }
+        #expect(found == (isTooShort ? [] : Built.functions), "\(command)")
+    }
+
+    /// What a compiler writes for sleds: a branch over six NOPs, listed in words of 32 bits.
+    @Test func xraySleds() throws {
+        let object = try Built.program(
+            Built.sample,
+            "clang-19 --target=arm-linux-gnueabihf -march=armv7-a -O2 -fPIC -fxray-instrument -fxray-instruction-threshold=1 -c"
+        )
+        let path = object + ".so"
+        try Built.run(["arm-linux-gnueabihf-gcc", "-shared", object, "-o", path])
+        let oracle = try functions(in: path)
+        let sites = try read(path).sites
+        #expect(sites.count >= Built.functions.count)
+        for entry in sites {
+            guard case .traceable(let site, _, _) = entry.verdict else {
+                Issue.record("\(entry.function.name): \(entry.verdict)")
+                continue
+            }
+            #expect(site.address == oracle[entry.function.name])
+            #expect(site.isa == .a32 && site.shape == .xraySled && site.original.count == 28)
+        }
+    }
+
+    /// Only what is asked for is read.
+    @Test func foreignProgramsAreStillForeign() throws {
+        let path = try Built.program(Built.sample, "arm-linux-gnueabihf-gcc -O2 -fpatchable-function-entry=1")
+        #expect(throws: ProgramError.is32Bit(path: path)) { try ModuleImage.read(path: path) }
+    }
+}
