@@ -168,9 +168,13 @@ import Testing
         let mutants = try Self.mutants()
         try #require(mutants.count > 3000)
         let survivors = Mutex<[Int]>([])
+        let kinds = Mutex<Set<Violation.Kind>>([])
         DispatchQueue.concurrentPerform(iterations: mutants.count) { index in
             let mutant = mutants[index].mutation.applied(to: mutants[index].scenario)
-            if let exploration = try? mutant.explore(), !exploration.isSafe { return }
+            if let counterexample = (try? mutant.explore())?.counterexample {
+                kinds.withLock { _ = $0.insert(counterexample.violation.kind) }
+                return
+            }
             survivors.withLock { $0.append(index) }
         }
         var uses = Array(repeating: 0, count: Self.equivalences.count)
@@ -188,6 +192,12 @@ import Testing
         for (equivalence, count) in zip(Self.equivalences, uses) {
             #expect(count > 0, "nothing is left that is equivalent because \(equivalence.reason)")
         }
+        // Nothing that the checker looks for is out of its reach; `.notRestored` takes more than one step, and has its test.
+        var found = kinds.withLock { $0 }
+        for refutation in try Refutation.all() {
+            if let kind = try refutation.scenario.explore().counterexample?.violation.kind { found.insert(kind) }
+        }
+        #expect(found.union([.notRestored]) == Set(Violation.Kind.allCases))
         #expect(alive.count < mutants.count / 2, "\(alive.count) of \(mutants.count) survive")
     }
 }

@@ -19,6 +19,23 @@ import Testing
         }
     }
 
+    /// A plan that says nothing of a site, and leaves other bytes in it.
+    @Test func formsAreTheSameBytesAgain() throws {
+        var isas: Set<InstructionSet> = []
+        for shape in ProvedShape.all {
+            let builder = ScenarioBuilder(shape, from: .original, to: .on, by: .stopped, offset: 0)
+            guard case .scenario(var scenario) = try builder.build() else { continue }
+            scenario.actions = scenario.actions.map { action in
+                guard case .run(let plan, let becomes, let meanwhile) = action, !becomes.isEmpty else { return action }
+                return .run(plan, becomes: [:], meanwhile: meanwhile)
+            }
+            let violation = try scenario.explore().counterexample?.violation
+            #expect(violation?.kind == .notRestored, "\(shape.name)")
+            isas.insert(shape.isa)
+        }
+        #expect(isas == Set(InstructionSet.allCases))
+    }
+
     /// Caches that need no invalidation show two stores of a batch in their order, if a barrier stands between.
     @Test func ordersDependOnCachesAndBarriers() throws {
         let refutation = try #require(try Refutation.all().first { $0.name == "a64-batch-in-order" })
