@@ -42,7 +42,7 @@ struct CallTargets {
             else { continue }
             indices.insert(UInt32(truncatingIfNeeded: index))
             let sectionIndex: UInt16 = symbols.integer(at: start + layout.section) ?? 0
-            if sectionIndex != 0, let address = layout.value(in: symbols, at: start) {
+            if sectionIndex != 0, let address = elf.word(in: symbols, at: start + layout.value) {
                 addresses.append(address)
             }
         }

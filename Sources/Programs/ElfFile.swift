@@ -216,26 +216,21 @@ extension ElfFile {
         guard let dynamic = segments.first(where: { $0.type == UInt32(PT_DYNAMIC) }),
             let bytes = file.slice(offset: dynamic.offset, byteCount: dynamic.fileByteCount)
         else { return [] }
-        if isa == .a32 { return Self.words(bytes).filter { $0.0 == UInt32(bitPattern: tag) }.map { UInt64($0.1) } }
         var values: [UInt64] = []
         var at = 0
-        while let found: UInt64 = bytes.integer(at: at), let value: UInt64 = bytes.integer(at: at + 8) {
-            if found == 0 { break }
-            if found == UInt64(bitPattern: Int64(tag)) { values.append(value) }
-            at += 16
+        while let found = word(in: bytes, at: at), let value = word(in: bytes, at: at + wordByteCount), found != 0 {
+            if Int32(truncatingIfNeeded: found) == tag { values.append(value) }
+            at += 2 * wordByteCount
         }
         return values
     }
 
-    /// Pairs of words of a 32-bit dynamic section.
-    private static func words(_ bytes: FileBytes) -> [(UInt32, UInt32)] {
-        var pairs: [(UInt32, UInt32)] = []
-        var at = 0
-        while let tag: UInt32 = bytes.integer(at: at), let value: UInt32 = bytes.integer(at: at + 4), tag != 0 {
-            pairs.append((tag, value))
-            at += 8
-        }
-        return pairs
+    /// The size of the file's addresses, bytes.
+    var wordByteCount: Int { isa == .a32 ? 4 : 8 }
+
+    /// A number of the size of the file's addresses; nil outside of the bytes.
+    func word(in bytes: FileBytes, at offset: Int) -> UInt64? {
+        isa == .a32 ? bytes.integer(at: offset, as: UInt32.self).map(UInt64.init) : bytes.integer(at: offset)
     }
 
     /// A text of the dynamic string table, as DT_NEEDED and DT_RUNPATH name it.

@@ -38,10 +38,7 @@ struct FunctionTable: Sendable {
             entries = []
             return
         }
-        let found =
-            elf.isa == .a32
-            ? Self.functions32(symbols, elf.symbolLayout, names: strings) : Self.functions(symbols, names: strings)
-        entries = Self.best(found, names: strings)
+        entries = Self.best(Self.functions(symbols, of: elf, names: strings), names: strings)
     }
 
     /// A table of symbols that no section of the file holds as they are.
@@ -78,45 +75,34 @@ struct FunctionTable: Sendable {
     }
 
     /// Every defined function symbol, in the file's order.
-    private static func functions(_ symbols: FileBytes, names: FileBytes) -> [Entry] {
+    private static func functions(_ symbols: FileBytes, of elf: ElfFile, names: FileBytes) -> [Entry] {
         var found: [Entry] = []
         found.reserveCapacity(symbols.count / 32)
+        let layout = elf.symbolLayout
+        let isArm32 = elf.isa == .a32
         symbols.raw.withMemoryRebound(to: UInt8.self) { bytes in
             let raw = UnsafeRawBufferPointer(bytes)
-            for start in stride(from: 0, through: raw.count - 24, by: 24) {
-                let info = raw[start + 4]
+            func word(_ offset: Int) -> UInt64 {
+                isArm32
+                    ? UInt64(raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+                    : raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            }
+            for start in stride(from: 0, through: raw.count - layout.byteCount, by: layout.byteCount) {
+                let info = raw[start + layout.info]
                 let isResolver = info & 0xF == UInt8(STT_GNU_IFUNC)
                 guard info & 0xF == UInt8(STT_FUNC) || isResolver else { continue }
-                let sectionIndex = raw.loadUnaligned(fromByteOffset: start + 6, as: UInt16.self)
+                let sectionIndex = raw.loadUnaligned(fromByteOffset: start + layout.section, as: UInt16.self)
                 guard sectionIndex != 0, sectionIndex != UInt16(SHN_ABS) else { continue }
                 let nameOffset = raw.loadUnaligned(fromByteOffset: start, as: UInt32.self)
+                let value = word(start + layout.value)
+                let isThumb = isArm32 && value & 1 == 1
                 found.append(
                     Entry(
-                        address: raw.loadUnaligned(fromByteOffset: start + 8, as: UInt64.self),
-                        byteCount: raw.loadUnaligned(fromByteOffset: start + 16, as: UInt64.self),
+                        address: isThumb ? value - 1 : value, byteCount: word(start + layout.size),
                         nameOffset: nameOffset,
                         rank: rank(binding: info >> 4, names: names, at: Int(nameOffset)),
-                        isResolver: isResolver))
+                        isResolver: isResolver, isThumb: isThumb))
             }
-        }
-        return found
-    }
-
-    /// The same of a 32-bit table.
-    private static func functions32(_ symbols: FileBytes, _ layout: SymbolLayout, names: FileBytes) -> [Entry] {
-        var found: [Entry] = []
-        for start in stride(from: 0, through: symbols.count - layout.byteCount, by: layout.byteCount) {
-            guard let info = symbols[start + layout.info], info & 0xF == UInt8(STT_FUNC),
-                let section: UInt16 = symbols.integer(at: start + layout.section), section != 0,
-                section != UInt16(SHN_ABS), let value = layout.value(in: symbols, at: start),
-                let byteCount = layout.number(in: symbols, at: start + layout.size),
-                let nameOffset: UInt32 = symbols.integer(at: start)
-            else { continue }
-            found.append(
-                Entry(
-                    address: value & ~1, byteCount: byteCount, nameOffset: nameOffset,
-                    rank: rank(binding: info >> 4, names: names, at: Int(nameOffset)), isResolver: false,
-                    isThumb: value & 1 == 1))
         }
         return found
     }

@@ -122,7 +122,7 @@ extension ModuleImage {
                 let offset: UInt32 = symbols.integer(at: start),
                 strings.holds(name, at: Int(offset))
             else { continue }
-            return layout.value(in: symbols, at: start)
+            return elf.word(in: symbols, at: start + layout.value)
         }
         return nil
     }

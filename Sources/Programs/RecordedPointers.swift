@@ -17,26 +17,17 @@ struct RecordedPointers {
         var all: [UInt64] = []
         for section in sections {
             guard let bytes = elf.contents(of: section) else { continue }
-            if elf.isa == .a32 {
-                all += Self.words(bytes)
-                continue
-            }
             var pointers: [UInt64] = []
-            pointers.reserveCapacity(bytes.count / 8)
-            for at in stride(from: 0, through: bytes.count - 8, by: 8) {
-                pointers.append(bytes.integer(at: at) ?? 0)
+            let size = elf.wordByteCount
+            pointers.reserveCapacity(bytes.count / size)
+            for at in stride(from: 0, through: bytes.count - size, by: size) {
+                pointers.append(elf.word(in: bytes, at: at) ?? 0)
             }
-            apply(to: &pointers, at: section.address)
+            // 32-bit Arm has relocations without addends (REL): the addend stands in place.
+            if elf.isa != .a32 { apply(to: &pointers, at: section.address) }
             all += pointers.lazy.filter { $0 != 0 }
         }
         return all
-    }
-
-    /// 32-bit Arm has relocations without addends (REL): what the section holds is the link-time address.
-    private static func words(_ bytes: FileBytes) -> [UInt64] {
-        stride(from: 0, through: bytes.count - 4, by: 4).compactMap { at in
-            bytes.integer(at: at, as: UInt32.self).flatMap { $0 == 0 ? nil : UInt64($0) }
-        }
     }
 
     /// Overwrites what relocations give. RELR words need nothing: their addend stands in place.

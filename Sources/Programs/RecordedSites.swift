@@ -60,7 +60,7 @@ struct RecordedSites {
     /// Source: llvm/lib/CodeGen/AsmPrinter/AsmPrinter.cpp, XRayFunctionEntry::emit (version 2).
     private func sleds(in section: ElfFile.Section) -> [SiteRecord] {
         guard let bytes = elf.contents(of: section) else { return [] }
-        let word = elf.isa == .a32 ? 4 : 8
+        let word = elf.wordByteCount
         var records: [SiteRecord] = []
         for at in stride(from: 0, through: bytes.count - 4 * word, by: 4 * word) {
             guard let sled = distance(in: bytes, at: at), let function = distance(in: bytes, at: at + word),
@@ -76,8 +76,9 @@ struct RecordedSites {
 
     /// A signed word of the file's size.
     private func distance(in bytes: FileBytes, at offset: Int) -> UInt64? {
-        guard elf.isa == .a32 else { return bytes.integer(at: offset) }
-        return bytes.integer(at: offset, as: UInt32.self).map { UInt64(bitPattern: Int64(Int32(bitPattern: $0))) }
+        elf.word(in: bytes, at: offset).map {
+            elf.isa == .a32 ? UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: $0))) : $0
+        }
     }
 
     /// FUNCTION_ENTER and LOG_ARGS_ENTER.

@@ -13,9 +13,10 @@ extension SiteFinder {
         code.integer(at: offset, as: UInt16.self).map { T32Instruction(decoding: [$0]) == .nop } ?? false
     }
 
-    func arm(_ record: SiteRecord, in code: FileBytes, entry: UInt64) -> Found {
+    func arm(_ record: SiteRecord, in code: FileBytes, entry: UInt64, isThumb: Bool) -> Found {
         switch record.source {
         case .patchable: isThumb ? thumbNops(in: code, entry: entry) : armNop(in: code, entry: entry)
+        case .xray where isThumb: .obstacle("no XRay sled at the recorded address")
         case .xray: armSled(in: code, at: Int(clamping: record.address &- entry), entry: entry)
         case .mcountLocation, .call: .obstacle("a call of mcount: sites of -pg on 32-bit Arm are not found yet")
         }
@@ -46,7 +47,7 @@ extension SiteFinder {
     /// Source: llvm/lib/Target/ARM/ARMAsmPrinter.cpp, EmitSled.
     private func armSled(in code: FileBytes, at offset: Int, entry: UInt64) -> Found {
         let byteCount = 28
-        guard !isThumb, code.count >= offset + byteCount, let word: UInt32 = code.integer(at: offset),
+        guard code.count >= offset + byteCount, let word: UInt32 = code.integer(at: offset),
             A32Instruction(decoding: word) == .branch(Int64(byteCount)),
             stride(from: offset + 4, to: offset + byteCount, by: 4).allSatisfy({ Self.isArmNop(code, at: $0) })
         else { return .obstacle("no XRay sled at the recorded address") }

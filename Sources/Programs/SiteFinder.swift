@@ -8,8 +8,6 @@ struct SiteFinder {
     let targets: CallTargets
     private var returnAddresses: ReturnAddressReads
     var prologues = PrologueSlide()
-    /// 32-bit Arm: the function that is looked at is T32.
-    private(set) var isThumb = false
 
     init(elf: ElfFile, functions: FunctionTable, targets: CallTargets, unwind: UnwindTable?) {
         self.elf = elf
@@ -61,8 +59,9 @@ struct SiteFinder {
         if let reason = Self.forbidden(function.name, isResolver: functions.entries[index].isResolver) {
             return FunctionSite(function: function, verdict: .notTraceable(reason: reason))
         }
-        isThumb = functions.entries[index].isThumb
-        let verdict = verdict(on: record, entry: function.address, end: functions.end(of: index))
+        let verdict = verdict(
+            on: record, entry: function.address, end: functions.end(of: index),
+            isThumb: functions.entries[index].isThumb)
         return FunctionSite(function: function, verdict: verdict)
     }
 
@@ -102,8 +101,9 @@ extension SiteFinder {
     /// - Parameters:
     ///   - entry: where the function starts, as far as known.
     ///   - end: where it ends, nil when unknown.
+    ///   - isThumb: 32-bit Arm: it is T32.
     private mutating func verdict(
-        on record: SiteRecord, entry: UInt64, end: UInt64?
+        on record: SiteRecord, entry: UInt64, end: UInt64?, isThumb: Bool = false
     ) -> FunctionSite.Verdict {
         let byteCount = end.map { Int(clamping: $0 &- entry) } ?? Self.unknownFunctionByteCount
         guard let code = elf.loaded(at: entry, upTo: max(byteCount, Self.unknownFunctionByteCount)),
@@ -115,7 +115,7 @@ extension SiteFinder {
         case _ where elf.isa == .a64:
             found = a64(record, in: code, at: start, entry: entry)
         case _ where elf.isa == .a32:
-            found = arm(record, in: code, entry: entry)
+            found = arm(record, in: code, entry: entry, isThumb: isThumb)
         case .patchable: found = nops(in: code, at: start, entry: entry)
         case .xray: found = sled(in: code, at: Int(clamping: record.address &- entry), entry: entry)
         case .mcountLocation, .call:
@@ -140,18 +140,18 @@ extension SiteFinder {
     ) -> FunctionSite.Verdict {
         let remark = functions.hasNames ? nil : "stripped: no symbol names it"
         if let body = code.slice(0, byteCount: min(byteCount, code.count)),
-            readsReturnAddress(body, entry)
+            readsReturnAddress(body, entry, site.isa)
         {
             return .traceable(site, exits: false, remark: "reads its own return address: entries only")
         }
         return .traceable(site, exits: true, remark: remark)
     }
 
-    private mutating func readsReturnAddress(_ body: FileBytes, _ entry: UInt64) -> Bool {
-        switch elf.isa {
+    private mutating func readsReturnAddress(_ body: FileBytes, _ entry: UInt64, _ isa: InstructionSet) -> Bool {
+        switch isa {
         case .x86_64: returnAddresses.reads(body, address: entry)
         case .a64: LinkRegisterReads.reads(body)
-        case .a32, .t32: LinkRegisterReads.readsArm(body, isThumb: isThumb)
+        case .a32, .t32: LinkRegisterReads.readsArm(body, isThumb: isa == .t32)
         }
     }
 

@@ -22,27 +22,12 @@ import Testing
         }
     }
 
-    private func read(_ path: String) throws -> ModuleImage {
-        try ModuleImage.read(path: path, accepting: ModuleImage.readable)
-    }
-
-    private func functions(in path: String) throws -> [String: UInt64] {
-        var functions: [String: UInt64] = [:]
-        for line in try Built.run(["llvm-nm-19", path]).split(separator: "\n") {
-            let parts = line.split(separator: " ")
-            if parts.count == 3, ["T", "t", "W", "w"].contains(parts[1]) {
-                functions[String(parts[2])] = UInt64(parts[0], radix: 16)
-            }
-        }
-        return functions
-    }
-
     @Test(arguments: commands)
     func everyFunctionHasItsNop(_ command: String) throws {
         let path = try Built.program(Built.sample, command)
-        let image = try read(path)
+        let image = try Built.image(path)
         #expect(image.isa == .a64)
-        let oracle = try functions(in: path)
+        let oracle = try Built.addresses(in: path)
         var found: Set<String> = []
         for entry in image.sites {
             guard case .traceable(let site, let exits, _) = entry.verdict else {
@@ -68,7 +53,7 @@ import Testing
             "clang-19 --target=aarch64-linux-gnu -O2 -fPIC -fxray-instrument -fxray-instruction-threshold=1 -c")
         let path = object + ".so"
         try Built.run(["aarch64-linux-gnu-gcc", "-shared", object, "-o", path])
-        let sites = try read(path).sites
+        let sites = try Built.image(path).sites
         #expect(sites.count >= Built.functions.count)
         for entry in sites {
             guard case .traceable(let site, _, _) = entry.verdict else {

@@ -46,6 +46,23 @@ enum Built {
         return output
     }
 
+    /// A file of any instruction set that sites are found of.
+    static func image(_ path: String) throws -> ModuleImage {
+        try ModuleImage.read(path: path, accepting: ModuleImage.readable)
+    }
+
+    /// The functions of a file and their values, as llvm-nm has them: on 32-bit Arm bit 0 marks T32.
+    static func addresses(in path: String) throws -> [String: UInt64] {
+        var addresses: [String: UInt64] = [:]
+        for line in try run(["llvm-nm-19", path]).split(separator: "\n") {
+            let parts = line.split(separator: " ")
+            if parts.count == 3, ["T", "t", "W", "w"].contains(parts[1]) {
+                addresses[String(parts[2])] = UInt64(parts[0], radix: 16)
+            }
+        }
+        return addresses
+    }
+
     static let sample = """
         #include <stdio.h>
         #include <stdarg.h>

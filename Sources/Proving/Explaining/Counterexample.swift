@@ -149,8 +149,7 @@ struct CounterexampleRecorder {
 
     private func digits(_ value: UInt64, _ width: Int) -> String {
         (0..<width).map { index in
-            let byte = value >> UInt64(8 * index) & 0xff
-            return (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            twoDigits(UInt8(truncatingIfNeeded: value >> UInt64(8 * index)))
         }.joined(separator: " ")
     }
 }

@@ -94,10 +94,8 @@ public struct Explanation: Sendable {
     }
 
     static func bytes(_ windows: [Counterexample.Window]) -> String {
-        windows.map { window in window.bytes.map(Self.byte).joined(separator: " ") }.joined(separator: " | ")
+        windows.map { window in window.bytes.map(twoDigits).joined(separator: " ") }.joined(separator: " | ")
     }
-
-    static func byte(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
 
     var names: [String] { actors.map { actors.count == 1 ? "victim" : "thread \($0 + 1)" } }
 }

@@ -55,7 +55,7 @@ extension Explanation {
                 let isNow = byte != previous[index].bytes[offset]
                 let isNew = byte != counterexample.start[index].bytes[offset]
                 let gap = offset + 1 == window.bytes.count ? " gap" : ""
-                text += "<span class=\"byte\(isNow ? " now" : isNew ? " new" : "")\(gap)\">\(Self.byte(byte))</span>"
+                text += "<span class=\"byte\(isNow ? " now" : isNew ? " new" : "")\(gap)\">\(twoDigits(byte))</span>"
             }
         }
         return text

@@ -31,8 +31,7 @@ extension ModelProgram {
     /// A unit's bytes in memory order.
     private func digits(_ value: UInt32) -> String {
         (0..<unit).map { index in
-            let byte = value >> UInt32(8 * index) & 0xff
-            return (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            twoDigits(UInt8(truncatingIfNeeded: value >> UInt32(8 * index)))
         }.joined(separator: " ")
     }
 }

@@ -178,3 +178,5 @@ struct OperationWriter {
 
 /// In the C language's way.
 func hex(_ number: some BinaryInteger) -> String { "0x" + String(number, radix: 16) }
+
+func twoDigits(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }

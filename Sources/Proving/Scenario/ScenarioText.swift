@@ -19,7 +19,7 @@ extension Scenario {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private static func bytes(_ bytes: [UInt8]) -> String { bytes.map(Explanation.byte).joined(separator: " ") }
+    private static func bytes(_ bytes: [UInt8]) -> String { bytes.map(twoDigits).joined(separator: " ") }
 
     private static func line(_ instruction: ModelInstruction) -> String {
         "instruction \(hex(instruction.address)) \(bytes(instruction.bytes)) : \(instruction.action.words) : \(instruction.text)"

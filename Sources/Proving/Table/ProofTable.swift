@@ -59,7 +59,7 @@ public struct ProofRow: Sendable {
         /// The planner offers it nowhere, and why.
         case refused(String)
         /// Both forms are the same bytes.
-        case nothingToDo
+        case sameBytes
         /// The checker's limits.
         case unfinished(String)
     }
@@ -126,7 +126,7 @@ public struct ProofTable: Sendable {
     public func prove(_ proofCase: ProofCase) -> ProofRow {
         let clock = ContinuousClock()
         let start = clock.now
-        var row = ProofRow(proofCase: proofCase, verdict: .nothingToDo)
+        var row = ProofRow(proofCase: proofCase, verdict: .sameBytes)
         places: for offset in proofCase.places ?? extent.offsets(proofCase.shape.isa) {
             for caches in proofCase.shape.isa == .a64 ? extent.caches : [.none] {
                 if !prove(proofCase, offset, caches, &row) { break places }
@@ -143,11 +143,11 @@ public struct ProofTable: Sendable {
     ) -> Bool {
         do {
             switch try builder(proofCase, offset, caches).build() {
-            case .nothingToDo: return true
+            case .sameBytes: return true
             case .refused(let reason):
                 row.refusedCount += 1
                 row.reason = reason
-                if case .nothingToDo = row.verdict { row.verdict = .refused(reason) }
+                if case .sameBytes = row.verdict { row.verdict = .refused(reason) }
                 return true
             case .scenario(let scenario):
                 row.offeredCount += 1

@@ -32,7 +32,7 @@ public struct ScenarioBuilder: Sendable {
         /// The planner does not offer it, and why.
         case refused(String)
         /// Both forms are the same bytes.
-        case nothingToDo
+        case sameBytes
     }
 
     private static let page: UInt64 = 0x10000
@@ -129,7 +129,7 @@ public struct ScenarioBuilder: Sendable {
             let wanted = isBack ? changes.map(\.inverse) : changes
             switch try plan(wanted, code, mustBe: !isBack) {
             case .refused(let reason): return .refused(reason)
-            case .nothingToDo: return .nothingToDo
+            case .sameBytes: return .sameBytes
             case .plan(let plan):
                 scenario.actions.append(action(plan, wanted))
                 scenario.addBreakpoints(of: plan)
@@ -160,7 +160,7 @@ public struct ScenarioBuilder: Sendable {
     private enum Planned {
         case plan(Plan)
         case refused(String)
-        case nothingToDo
+        case sameBytes
     }
 
     /// What the planner makes of it; taking back may take another protocol where this one is not offered.
@@ -178,7 +178,7 @@ public struct ScenarioBuilder: Sendable {
             let other = try LivePlanner(environment: environment).plan(changes, in: code.image)
             return other.plans.first.map { .plan($0) } ?? .refused(other.refused.first?.reason ?? "")
         }
-        return .nothingToDo
+        return .sameBytes
     }
 }
 

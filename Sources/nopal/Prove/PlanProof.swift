@@ -67,9 +67,7 @@ struct ExplorationReport: Encodable {
         steps = counterexample.steps.map { step in
             var actor = "patcher"
             if case .thread(let index) = step.actor { actor = "thread \(index + 1)" }
-            let bytes = step.windows.map { window in
-                window.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-            }
+            let bytes = step.windows.map { InfoText.hex($0.bytes) }
             return Step(actor: actor, text: step.text, bytes: bytes.joined(separator: " "))
         }
     }

@@ -121,7 +121,7 @@ struct TableProof {
 extension ProofRow {
     var isGood: Bool {
         switch verdict {
-        case .proved, .refused, .nothingToDo: true
+        case .proved, .refused, .sameBytes: true
         case .refuted, .unfinished: false
         }
     }
@@ -139,7 +139,7 @@ extension ProofRow {
         case .proved: "safe" + (refusedCount > 0 ? "; elsewhere refused: \(reasonText)" : "")
         case .refuted(let counterexample): "BREAKS: \(counterexample.violation.kind.rawValue)"
         case .refused: "refused: \(reasonText)"
-        case .nothingToDo: "the same bytes"
+        case .sameBytes: "the same bytes"
         case .unfinished(let what): "UNFINISHED: \(what)"
         }
     }
@@ -215,7 +215,7 @@ private struct ProofReport: Encodable {
         case .proved: "safe"
         case .refuted: "breaks"
         case .refused: "refused"
-        case .nothingToDo: "same"
+        case .sameBytes: "same"
         case .unfinished: "unfinished"
         }
     }
