@@ -13,13 +13,41 @@ struct Axioms {
     let local: LocalOrder
     var omitted: Set<LocalOrder.Clause> = []
 
+    /// How many orders of one execution's cache maintenance are tried.
+    private static let choiceLimit = 20_000
+
     /// Nil when it is consistent; else the order it would need, which has a loop, or an empty one when it breaks a
     /// requirement that is no order.
-    func violation(_ candidate: Candidate) -> EventRelation? {
+    ///
+    /// - Parameter accepts: what else is asked of the order of a consistent execution, which is closed.
+    func violation(
+        _ candidate: Candidate, accepting accepts: (EventRelation) -> Bool = { _ in true }
+    ) throws(LitmusError) -> EventRelation? {
         guard isInternallyVisible(candidate), isAtomic(candidate) else { return EventRelation(count: 0) }
         var base = local.order
         observed(candidate, &base)
-        return undecided(candidate, base)
+        var left = Self.choiceLimit
+        return try choose(undecided(candidate)[...], [], candidate, base, accepts, &left)
+    }
+
+    /// Whether a fetch and a write of the same place come in no order, and one of them is of an instruction that must
+    /// not be replaced while it may be fetched. What happens then is not known.
+    ///
+    /// A word that is undefined for good counts as replaceable: the model's published verdicts have such tests.
+    /// Source: Arm ARM B2.2.5, concurrent modification and execution of instructions.
+    func isUnpredictable(_ candidate: Candidate, _ order: EventRelation) -> Bool {
+        let events = candidate.events
+        func isSensitive(_ event: Int) -> Bool {
+            if case .instruction(let instruction) = events[event].value { !instruction.isReplaceable } else { false }
+        }
+        return events.indices.contains { fetch in
+            events[fetch].kind == .fetch
+                && events.indices.contains { write in
+                    events[write].kind == .write && !events[write].isInitial && local.sameLocation(fetch, write)
+                        && (isSensitive(fetch) || isSensitive(write))
+                        && !order.contains(fetch, write) && !order.contains(write, fetch)
+                }
+        }
     }
 
     // MARK: Who is before whom
@@ -119,8 +147,7 @@ struct Axioms {
 
     // MARK: Choices: cleaning before or after a write, invalidation before or after a fetch
 
-    /// Tries both ways of each; nil when one choice of all is consistent.
-    private func undecided(_ candidate: Candidate, _ base: EventRelation) -> EventRelation? {
+    private func undecided(_ candidate: Candidate) -> [(maintenance: Int, other: Int)] {
         var pairs: [(maintenance: Int, other: Int)] = []
         let events = candidate.events
         for maintenance in events.indices {
@@ -134,30 +161,33 @@ struct Axioms {
             default: break
             }
         }
-        return choose(pairs[...], [], candidate, base)
+        return pairs
     }
 
+    /// Tries both ways of each pair; nil when one choice of all is consistent.
+    ///
     /// - Parameter chosen: pairs in their order: what is first comes first.
     private func choose(
         _ pairs: ArraySlice<(maintenance: Int, other: Int)>, _ chosen: [(Int, Int)], _ candidate: Candidate,
-        _ base: EventRelation
-    ) -> EventRelation? {
+        _ base: EventRelation, _ accepts: (EventRelation) -> Bool, _ left: inout Int
+    ) throws(LitmusError) -> EventRelation? {
+        left -= 1
+        guard left > 0 else { throw LitmusError(what: "more than \(Self.choiceLimit) orders of cache maintenance") }
         let order = complete(chosen, candidate, base)
-        if order.closed().hasLoop { return order }
-        guard let (maintenance, other) = pairs.first else { return nil }
+        let closed = order.closed()
+        if closed.hasLoop { return order }
+        guard let (maintenance, other) = pairs.first else { return accepts(closed) ? nil : order }
         let isFirst = local.order.contains(maintenance, other)
         let isLast = local.order.contains(other, maintenance) || candidate.events[other].isInitial
         var failed: EventRelation?
         if !isLast {
-            guard let loop = choose(pairs.dropFirst(), chosen + [(maintenance, other)], candidate, base) else {
-                return nil
-            }
+            let next = chosen + [(maintenance, other)]
+            guard let loop = try choose(pairs.dropFirst(), next, candidate, base, accepts, &left) else { return nil }
             failed = loop
         }
         if !isFirst {
-            guard let loop = choose(pairs.dropFirst(), chosen + [(other, maintenance)], candidate, base) else {
-                return nil
-            }
+            let next = chosen + [(other, maintenance)]
+            guard let loop = try choose(pairs.dropFirst(), next, candidate, base, accepts, &left) else { return nil }
             failed = failed ?? loop
         }
         return failed

@@ -1,6 +1,7 @@
 /// Reads the final condition: `exists`, `~exists`, with `/\`, `\/`, `not` and parentheses.
 ///
 /// Of a `~exists` the condition itself is decided, as of an `exists`: whether an execution that satisfies it is allowed.
+/// So it is of a `forall`, and whether all executions satisfy it is said besides.
 struct ConditionReader {
     private let characters: [Character]
     private var at = 0
@@ -12,7 +13,7 @@ struct ConditionReader {
         self.test = test
     }
 
-    mutating func read() throws(LitmusError) -> LitmusCondition {
+    mutating func read(into test: inout LitmusTest) throws(LitmusError) {
         skipSpace()
         if take("locations") {
             guard let end = characters[at...].firstIndex(of: "]") else {
@@ -23,17 +24,26 @@ struct ConditionReader {
             _ = take(";")
             skipSpace()
         }
-        if take("filter") { throw LitmusError(what: "a filter of executions") }
-        if take("forall") {
-            throw LitmusError(what: "forall: it asks what all executions do, not whether one is allowed")
+        if take("filter") {
+            test.filter = try implication()
+            _ = take(";")
         }
-        guard take("exists") || take("~exists") || take("~ exists") || take("not exists") else {
+        test.isForAll = take("forall")
+        guard test.isForAll || take("exists") || take("~exists") || take("~ exists") || take("not exists") else {
             throw LitmusError(what: "no final condition")
         }
-        let condition = try either()
+        test.condition = try implication()
         skipSpace()
         guard at == characters.count else { throw LitmusError(what: "'\(rest)' behind the final condition") }
-        return condition
+    }
+
+    /// `a => b`, from the right; each one deeper, so that it ends.
+    private mutating func implication() throws(LitmusError) -> LitmusCondition {
+        depth += 1
+        defer { depth -= 1 }
+        guard depth < 100 else { throw LitmusError(what: "a final condition that is nested too deeply") }
+        let left = try either()
+        return take("=>") ? .or([.not(left), try implication()]) : left
     }
 
     private var rest: String { String(characters[at...].prefix(20)) }
@@ -71,11 +81,12 @@ struct ConditionReader {
             return .not(try one())
         }
         if take("(") {
-            let inner = try either()
+            let inner = try implication()
             guard take(")") else { throw LitmusError(what: "a parenthesis that is not closed before '\(rest)'") }
             return inner
         }
         if take("true") { return .and([]) }
+        if take("false") { return .or([]) }
         if take("fault(") { return try fault() }
         return try atom()
     }
@@ -84,7 +95,9 @@ struct ConditionReader {
         let place = word(until: ["=", ")", "/", "\\"])
         guard take("=") else { throw LitmusError(what: "condition '\(place)'") }
         skipSpace()
-        let text = word(peeking: "instr:") || word(peeking: "label:") ? quotedValue() : word(until: [")", "/", "\\"])
+        let text =
+            word(peeking: "instr:") || word(peeking: "label:")
+            ? quotedValue() : word(until: [")", "/", "\\", "=", ";"])
         let value = try ValueReader.read(text, test)
         if let colon = place.firstIndex(of: ":"), let thread = Int(place[..<colon]) {
             guard test.threads.indices.contains(thread),
@@ -92,9 +105,18 @@ struct ConditionReader {
             else { throw LitmusError(what: "condition on '\(place)'") }
             return .register(thread: thread, number, value)
         }
-        let name = place.hasPrefix("[") && place.hasSuffix("]") ? String(place.dropFirst().dropLast()) : place
-        guard ValueReader.isName(name) else { throw LitmusError(what: "condition on '\(place)'") }
-        return .memory(name, value)
+        return .memory(try memory(place), value)
+    }
+
+    /// `x`, `[x]`, `x[1]`.
+    private func memory(_ place: String) throws(LitmusError) -> LitmusLocation {
+        let name = place.trimmingBrackets
+        if ValueReader.isName(name) { return test.aliases[name] ?? .data(name) }
+        let parts = name.split(separator: "[").map(\.trimmed)
+        guard parts.count == 2, parts[1].hasSuffix("]"), let index = Int64(parts[1].dropLast()),
+            let array = test.arrays[parts[0]], 0..<Int64(array.count) ~= index
+        else { throw LitmusError(what: "condition on '\(place)'") }
+        return .data(parts[0], offset: index * array.byteCount)
     }
 
     /// `fault(P0:L0)`, `fault(P0:L0, UndefinedInstruction)`: no other kind can come here.

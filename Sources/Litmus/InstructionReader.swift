@@ -36,10 +36,8 @@ struct InstructionReader {
     func read() throws(LitmusError) -> LitmusInstruction {
         var instruction = LitmusInstruction(action: try action(), text: text)
         // The size of an access is that of its data register.
-        if let first = operands.first, first.uppercased().hasPrefix("W") { instruction.isWide = false }
-        if case .store(_, _, _, _, .some) = instruction.action {
-            instruction.isWide = !operands[1].uppercased().hasPrefix("W")
-        }
+        let sized: Int = if case .store(_, _, _, _, .some) = instruction.action { 1 } else { 0 }
+        if operands.indices.contains(sized), operands[sized].uppercased().hasPrefix("W") { instruction.isWide = false }
         return instruction
     }
 
@@ -60,8 +58,13 @@ struct InstructionReader {
     private func simple() throws(LitmusError) -> LitmusInstruction.Action? {
         switch mnemonic {
         case "NOP": try expect(0); return .nop
-        case "UDF": return .undefined
-        case "ISB": return .contextSynchronisation
+        case "UDF":
+            try expect(1)
+            guard case .immediate(let number) = try operand(operands[0]), 0..<0x1_0000 ~= number else { throw fail() }
+            return .undefined(number)
+        case "ISB":
+            guard operands.isEmpty || operands[0].uppercased() == "SY" else { throw fail() }
+            return .contextSynchronisation
         case "ERET": try expect(0); return .exceptionReturn
         case "DMB", "DSB":
             try expect(1)
@@ -96,21 +99,19 @@ struct InstructionReader {
 
     private func memory() throws(LitmusError) -> LitmusInstruction.Action? {
         switch mnemonic {
-        case "LDR", "LDAR", "LDAPR", "LDXR", "LDAXR":
-            try expect(2)
-            let (base, offset) = try place(operands[1])
+        case "LDR", "LDUR", "LDAR", "LDAPR", "LDXR", "LDAXR":
+            let (base, offset) = try place(1, isPlain: mnemonic == "LDR" || mnemonic == "LDUR")
             let acquire: LitmusInstruction.Acquire =
                 mnemonic == "LDAPR" ? .acquirePC : mnemonic.contains("A") ? .acquire : .none
             return .load(
                 try register(operands[0]), base: base, offset: offset, acquire, exclusive: mnemonic.hasSuffix("XR"))
-        case "STR", "STLR":
-            try expect(2)
-            let (base, offset) = try place(operands[1])
+        case "STR", "STUR", "STLR":
+            let (base, offset) = try place(1, isPlain: mnemonic != "STLR")
             return .store(
                 try register(operands[0]), base: base, offset: offset, release: mnemonic == "STLR", status: nil)
         case "STXR", "STLXR":
-            try expect(3)
-            let (base, offset) = try place(operands[2])
+            let (base, offset) = try place(2, isPlain: false)
+            guard operands[0].uppercased().hasPrefix("W") else { throw fail() }
             return .store(
                 try register(operands[1]), base: base, offset: offset, release: mnemonic == "STLXR",
                 status: try register(operands[0]))
@@ -123,12 +124,19 @@ struct InstructionReader {
             ("LDADD", .add), ("LDCLR", .clear), ("LDSET", .set), ("LDEOR", .exclusiveOr), ("SWP", .swap),
             ("CAS", .compare),
         ]
+        let stored: [(String, LitmusInstruction.Update)] = [
+            ("STADD", .add), ("STCLR", .clear), ("STSET", .set), ("STEOR", .exclusiveOr),
+        ]
+        for (name, update) in stored where mnemonic == name || mnemonic == name + "L" {
+            let (base, _) = try place(1, isPlain: false)
+            return .atomic(
+                update, source: try register(operands[0]), result: .zero, base: base, acquire: false,
+                release: mnemonic.hasSuffix("L"))
+        }
         for (name, update) in kinds where mnemonic.hasPrefix(name) {
             let suffix = mnemonic.dropFirst(name.count)
             guard ["", "A", "L", "AL"].contains(suffix) else { throw fail() }
-            try expect(3)
-            let (base, offset) = try place(operands[2])
-            guard offset == .immediate(0) else { throw fail() }
+            let (base, _) = try place(2, isPlain: false)
             let (first, second) = (try register(operands[0]), try register(operands[1]))
             // CAS compares with its first register and keeps the old value there.
             return .atomic(
@@ -169,9 +177,13 @@ struct InstructionReader {
 
     private func data() throws(LitmusError) -> LitmusInstruction.Action? {
         switch mnemonic {
-        case "MOV", "MOVZ": try expect(2); return .move(try register(operands[0]), try operand(operands[1]))
+        case "MOV", "MVN":
+            try expect(2)
+            return .move(try register(operands[0]), try operand(operands[1]), isNegated: mnemonic == "MVN")
+        case "MOVZ", "MOVK": return try movePart()
         case "ADR": try expect(2); return .address(try register(operands[0]), label: operands[1])
-        case "CMP", "SUBS", "SUB", "ADD", "ADDS", "EOR", "AND", "ANDS", "TST", "ORR": return try arithmetic()
+        case "CMP", "SUBS", "SUB", "ADD", "ADDS", "EOR", "AND", "ANDS", "TST", "ORR", "BIC", "LSL", "LSR":
+            return try arithmetic()
         case "CSET":
             try expect(2)
             guard let condition = condition(operands[1]), let opposite = condition.opposite else { throw fail() }
@@ -189,20 +201,36 @@ struct InstructionReader {
     private func arithmetic() throws(LitmusError) -> LitmusInstruction.Action {
         let kinds: [String: LitmusInstruction.Arithmetic] = [
             "CMP": .subtract, "SUBS": .subtract, "SUB": .subtract, "ADD": .add, "ADDS": .add, "EOR": .exclusiveOr,
-            "AND": .and, "ANDS": .and, "TST": .and, "ORR": .or,
+            "AND": .and, "ANDS": .and, "TST": .and, "ORR": .or, "BIC": .clear, "LSL": .shiftLeft, "LSR": .shiftRight,
         ]
         guard let kind = kinds[mnemonic] else { throw fail() }
         if mnemonic == "CMP" || mnemonic == "TST" {
-            try expect(2)
             return .arithmetic(
-                kind, .zero, try register(operands[0]), try operand(operands[1]), setsFlags: true)
+                kind, .zero, try register(operands.first ?? ""), try operand(operands.dropFirst()), setsFlags: true)
         }
-        // ADD X1, X1, W4, SXTW: values here have no width to be extended to.
-        let extended = operands.count == 4 && ["SXTW", "UXTW", "SXTX", "UXTX"].contains(operands[3].uppercased())
-        guard operands.count == 3 || extended else { throw fail() }
+        guard operands.count >= 3 else { throw fail() }
+        let second = try operand(operands.dropFirst(2))
+        if kind == .shiftLeft || kind == .shiftRight {
+            let width: Int64 = operands[0].uppercased().hasPrefix("W") ? 32 : 64
+            guard case .immediate(let shift) = second, 0..<width ~= shift else { throw fail() }
+        }
         return .arithmetic(
-            kind, try register(operands[0]), try register(operands[1]), try operand(operands[2]),
-            setsFlags: mnemonic.hasSuffix("S"))
+            kind, try register(operands[0]), try register(operands[1]), second,
+            setsFlags: ["SUBS", "ADDS", "ANDS"].contains(mnemonic))
+    }
+
+    /// `MOVZ X0, #1, LSL #16`, `MOVK X0, #1`.
+    private func movePart() throws(LitmusError) -> LitmusInstruction.Action {
+        guard operands.count == 2 || operands.count == 3, case .immediate(let number) = try operand(operands[1]),
+            0..<0x1_0000 ~= number
+        else { throw fail() }
+        let shift = operands.count == 3 ? try amount(operands[2], ["LSL"]).shift : 0
+        let width: Int64 = operands[0].uppercased().hasPrefix("W") ? 32 : 64
+        guard shift % 16 == 0, shift < width else { throw fail() }
+        let target = try register(operands[0])
+        return mnemonic == "MOVK"
+            ? .moveKeeping(target, number, shift: shift)
+            : .move(target, .immediate(number << shift), isNegated: false)
     }
 
     private func register(_ name: String) throws(LitmusError) -> LitmusInstruction.Register {
@@ -221,17 +249,56 @@ struct InstructionReader {
         return .register(try register(trimmed))
     }
 
-    /// `[X1]`, `[X1, #0]`, `[X1, X2]`, `[X1, W2, SXTW]`.
-    private func place(
-        _ text: String
-    ) throws(LitmusError) -> (LitmusInstruction.Register, LitmusInstruction.Operand) {
-        guard text.hasPrefix("["), text.hasSuffix("]") else { throw fail() }
-        let parts = text.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false).map {
-            String($0).trimmed
+    /// A register, a number, or a register with an extension or a shift behind it.
+    private func operand(_ parts: ArraySlice<String>) throws(LitmusError) -> LitmusInstruction.Operand {
+        guard let first = parts.first, parts.count <= 2 else { throw fail() }
+        guard parts.count == 2, let last = parts.last else { return try operand(first) }
+        let (kind, shift) = try amount(last, ["LSL", "SXTW", "UXTW", "SXTX", "UXTX"])
+        return .extended(try register(first), kind, shift: shift)
+    }
+
+    /// `SXTW`, `LSL #2`.
+    private func amount(
+        _ text: String, _ names: Set<String>
+    ) throws(LitmusError) -> (LitmusInstruction.Operand.Extension, shift: Int64) {
+        let words = text.split(whereSeparator: \.isWhitespace).map { $0.uppercased() }
+        guard let name = words.first, names.contains(name), words.count <= 2 else { throw fail() }
+        var shift: Int64 = 0
+        if words.count == 2 {
+            guard case .immediate(let number) = try operand(words[1]), 0..<64 ~= number else { throw fail() }
+            shift = number
         }
-        guard let base = parts.first, parts.count <= 3 else { throw fail() }
-        if parts.count == 3, !["SXTW", "UXTW", "SXTX", "LSL #0"].contains(parts[2].uppercased()) { throw fail() }
-        return (try register(base), parts.count > 1 ? try operand(parts[1]) : .immediate(0))
+        return (name == "SXTW" ? .signed : name == "UXTW" ? .unsigned : .none, shift)
+    }
+
+    /// `[X1]`, `[X1, #8]`, `[X1, X2]`, `[X1, W2, SXTW]`, `[X1, #8]!`, `[X1], #8`: the last operand or the last two.
+    ///
+    /// - Parameter isPlain: of an access that may have more than its base.
+    private func place(
+        _ number: Int, isPlain: Bool
+    ) throws(LitmusError) -> (LitmusInstruction.Register, LitmusInstruction.Offset) {
+        guard operands.count > number else { throw fail() }
+        var text = operands[number]
+        var offset = LitmusInstruction.Offset()
+        if text.hasSuffix("!") {
+            offset.index = .before
+            text = String(text.dropLast()).trimmed
+        }
+        guard text.hasPrefix("["), text.hasSuffix("]") else { throw fail() }
+        let parts = text.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false).map(\.trimmed)
+        let base = try register(parts.first ?? "")
+        if operands.count == number + 2 {
+            guard parts.count == 1, offset.index == .none else { throw fail() }
+            offset = .init(operand: try operand(operands[number + 1]), index: .after)
+        } else {
+            try expect(number + 1)
+            if parts.count > 1 { offset.operand = try operand(parts[1...]) }
+        }
+        if offset.index != .none {
+            guard case .immediate = offset.operand, mnemonic == "LDR" || mnemonic == "STR" else { throw fail() }
+        }
+        guard isPlain || offset == .init() else { throw fail() }
+        return (base, offset)
     }
 }
 
@@ -248,6 +315,8 @@ extension LitmusInstruction.Condition {
         case .lo: .hs
         case .hi: .ls
         case .ls: .hi
+        case .mi: .pl
+        case .pl: .mi
         case .al: nil
         }
     }

@@ -42,10 +42,19 @@ struct LitmusEvent: Sendable {
     var address = Dependencies()
     var data = Dependencies()
     var control = Dependencies()
+    /// Like control, of branches to an address in a register.
+    var indirect = Dependencies()
     /// For the write half of an atomic: its read half, by number in the thread.
     var partner: Int?
     /// The instruction.
     var text = ""
+
+    /// The same, where a branch to a register counts as one that depends on it.
+    var withIndirectControl: LitmusEvent {
+        var copy = self
+        copy.control = control | indirect
+        return copy
+    }
 
     var isExplicit: Bool { kind == .read || kind == .write }
     var isInitial: Bool { thread < 0 }
@@ -57,4 +66,6 @@ struct LitmusTrace: Sendable {
     var registers: [LitmusValue]
     /// Where undefined instructions were met.
     var faults: Set<LitmusLocation> = []
+    /// Left in a loop that went round too often: a beginning only.
+    var isCut = false
 }

@@ -41,16 +41,29 @@ struct LitmusReader {
     }
 
     private mutating func read(_ text: String) throws(LitmusError) {
-        guard let open = text.firstIndex(of: "{"), let close = text[open...].firstIndex(of: "}") else {
+        guard let open = text.firstIndex(of: "{"), let close = Self.closing(text[open...]) else {
             throw LitmusError(what: "no initial state in braces")
         }
         try readHead(text[..<open])
         let rest = text[text.index(after: close)...]
         let body = try readCode(rest)
         // Labels are known now, which the initial state may name.
-        try readState(text[text.index(after: open)..<close])
+        var state = StateReader(test)
+        try state.read(text[text.index(after: open)..<close])
+        test = state.test
         var condition = ConditionReader(String(body), test)
-        test.condition = try condition.read()
+        try condition.read(into: &test)
+    }
+
+    /// The brace that closes the first one.
+    private static func closing(_ text: Substring) -> Substring.Index? {
+        var depth = 0
+        for index in text.indices {
+            if text[index] == "{" { depth += 1 }
+            if text[index] == "}" { depth -= 1 }
+            if depth == 0 { return index }
+        }
+        return nil
     }
 
     private mutating func readHead(_ text: Substring) throws(LitmusError) {
@@ -124,75 +137,5 @@ struct LitmusReader {
         if !text.isEmpty { code.instructions.append(try InstructionReader(text).read()) }
         guard code.instructions.count < 200 else { throw LitmusError(what: "more than 200 instructions in a thread") }
         if column.isHandler { test.handlers[column.thread] = code } else { test.threads[column.thread] = code }
-    }
-
-    private mutating func readState(_ text: Substring) throws(LitmusError) {
-        for entry in text.split(separator: ";").map(\.trimmed) where !entry.isEmpty {
-            guard let sign = entry.firstIndex(of: "=") else {
-                // A declaration: a type and a place, with nothing in it.
-                continue
-            }
-            let value = try ValueReader.read(String(entry[entry.index(after: sign)...]).trimmed, test)
-            var place = String(entry[..<sign]).trimmed
-            // A type before it says nothing that counts here.
-            if let space = place.lastIndex(where: { $0 == " " || $0 == "*" }) {
-                place = String(place[place.index(after: space)...])
-            }
-            try set(place, value)
-        }
-    }
-
-    private mutating func set(_ place: String, _ value: LitmusValue) throws(LitmusError) {
-        if let colon = place.firstIndex(of: ":"), let thread = Int(place[..<colon]) {
-            let name = place[place.index(after: colon)...].uppercased()
-            guard test.threads.indices.contains(thread), let number = ValueReader.register(name) else {
-                throw LitmusError(what: "initial state of '\(place)'")
-            }
-            test.registers[thread, default: [:]][number] = value
-            return
-        }
-        let name = place.hasPrefix("[") && place.hasSuffix("]") ? String(place.dropFirst().dropLast()) : place
-        guard ValueReader.isName(name) else { throw LitmusError(what: "initial state of '\(place)'") }
-        test.memory[name] = value
-    }
-}
-
-/// Reads values: numbers, places, labels, instructions.
-enum ValueReader {
-    static func read(_ text: String, _ test: LitmusTest) throws(LitmusError) -> LitmusValue {
-        if let number = LitmusNumber.parse(text) { return .integer(number) }
-        if text.uppercased() == "NOP" { return .instruction(try InstructionReader("NOP").read()) }
-        if let quoted = quoted(text, "instr:") { return .instruction(try InstructionReader(quoted).read()) }
-        if let quoted = quoted(text, "label:") { return try label(quoted, test) }
-        if text.contains(":") { return try label(text, test) }
-        guard isName(text) else { throw LitmusError(what: "value '\(text)'") }
-        return .address(text)
-    }
-
-    private static func quoted(_ text: String, _ word: String) -> String? {
-        guard text.hasPrefix(word) else { return nil }
-        let rest = text.dropFirst(word.count).trimmed
-        guard rest.count >= 2, rest.hasPrefix("\""), rest.hasSuffix("\"") else { return nil }
-        return String(rest.dropFirst().dropLast())
-    }
-
-    private static func label(_ text: String, _ test: LitmusTest) throws(LitmusError) -> LitmusValue {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(\.trimmed)
-        guard parts.count == 2, parts[0].hasPrefix("P"), let thread = Int(parts[0].dropFirst()),
-            test.threads.indices.contains(thread), let index = test.threads[thread].labels[parts[1]]
-        else { throw LitmusError(what: "label '\(text)'") }
-        return .code(thread: thread, index: index)
-    }
-
-    /// The number of a register by name; nil for what is none.
-    static func register(_ name: String) -> Int? {
-        guard let first = name.first, first == "X" || first == "W", let number = Int(name.dropFirst()), 0...30 ~= number
-        else { return nil }
-        return number
-    }
-
-    static func isName(_ text: String) -> Bool {
-        guard let first = text.first, first.isLetter || first == "_" else { return false }
-        return text.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }
     }
 }

@@ -1,32 +1,69 @@
 /// Memory and caches.
 extension ThreadRunner {
     func location(
-        _ base: LitmusInstruction.Register, _ offset: LitmusInstruction.Operand, _ state: State
+        _ base: LitmusInstruction.Register, _ offset: LitmusInstruction.Offset, _ instruction: LitmusInstruction,
+        _ state: State
     ) throws(LitmusError) -> (LitmusLocation, LitmusEvent.Dependencies) {
-        let (distance, dependencies) = operand(offset, state)
-        let all = self.dependencies(base, state) | dependencies
+        // A number behind the brackets, `[X1], #8`, is added when the access is done.
+        let (distance, dependencies) =
+            offset.index == .after ? (.zero, .init()) : try operand(offset.operand, isWide: true, state)
         let start = value(base, state)
-        guard case .integer(let bytes) = distance else { throw LitmusError(what: "an offset of '\(distance)'") }
-        switch start {
-        case .address(let name) where bytes == 0: return (.data(name), all)
-        case .code(let thread, let index) where bytes % 4 == 0:
-            return (.code(thread: thread, index: index + Int(clamping: bytes / 4)), all)
-        default: throw LitmusError(what: "an access at '\(start)' + \(bytes)")
+        guard case .integer(let bytes) = distance, let place = start.advanced(by: bytes) else {
+            throw LitmusError(what: "an access at '\(start)' + '\(distance)'")
+        }
+        return (try self.place(place, instruction), self.dependencies(base, state) | dependencies)
+    }
+
+    private func place(_ address: LitmusValue, _ instruction: LitmusInstruction) throws(LitmusError) -> LitmusLocation {
+        let isMaintenance: Bool =
+            switch instruction.action {
+            case .cleanData, .invalidateInstructions: true
+            default: false
+            }
+        switch address {
+        case .code(let thread, let index):
+            if instruction.isWide && !isMaintenance { throw LitmusError(what: "an access to two instructions at once") }
+            return .code(thread: thread, index: index)
+        case .address(let name, let offset):
+            if let alias = test.aliases[name] {
+                guard offset == 0, isMaintenance || !instruction.isWide || alias == .data(name) else {
+                    throw LitmusError(what: "an access at '\(address)', which has two names")
+                }
+                return alias
+            }
+            guard offset != 0 || test.arrays[name] != nil else { return .data(name) }
+            guard let array = test.arrays[name], offset >= 0, offset % array.byteCount == 0,
+                offset / array.byteCount < Int64(array.count), array.byteCount == (instruction.isWide ? 8 : 4),
+                !isMaintenance
+            else { throw LitmusError(what: "an access at '\(address)'") }
+            return .data(name, offset: offset)
+        default: throw LitmusError(what: "an access at '\(address)'")
         }
     }
 
     func possible(_ location: LitmusLocation) throws(LitmusError) -> [LitmusValue] {
         if let known = values[location] { return known }
-        guard case .code(let thread, let index) = location else { return [.zero] }
-        let code = test.threads[thread].instructions
-        guard code.indices.contains(index) else { throw LitmusError(what: "an access behind the code of P\(thread)") }
-        return [.instruction(code[index])]
+        guard let value = test.initial(location) else {
+            throw LitmusError(what: "an access behind the code of a thread")
+        }
+        return [value]
+    }
+
+    /// `[X1, #8]!` and `[X1], #8` change their base register.
+    private func moveBase(
+        _ base: LitmusInstruction.Register, _ offset: LitmusInstruction.Offset, _ state: inout State
+    ) throws(LitmusError) {
+        guard offset.index != .none, case .immediate(let bytes) = offset.operand else { return }
+        guard let moved = value(base, state).advanced(by: bytes) else {
+            throw LitmusError(what: "a base that is no address")
+        }
+        try set(base, moved, dependencies(base, state), &state)
     }
 
     mutating func access(_ instruction: LitmusInstruction, _ state: State) throws(LitmusError) {
         switch instruction.action {
         case .load(let target, let base, let offset, let acquire, let isExclusive):
-            let (location, address) = try location(base, offset, state)
+            let (location, address) = try location(base, offset, instruction, state)
             var event = event(.read, instruction, state)
             (event.location, event.address) = (location, address)
             event.isAcquire = acquire == .acquire
@@ -35,15 +72,16 @@ extension ThreadRunner {
                 var next = state
                 event.value = value
                 next.events.append(event)
+                try moveBase(base, offset, &next)
                 if isExclusive { next.monitor = (location, next.events.count - 1) }
-                set(target, value, Self.read(next.events.count - 1), isWide: instruction.isWide, &next)
+                try set(target, value, Self.read(next.events.count - 1), isWide: instruction.isWide, &next)
                 try run(next)
             }
         case .store(let source, let base, let offset, let release, let status):
             try store(instruction, source, base, offset, release, status, state)
         case .atomic: try atomic(instruction, state)
         case .cleanData(let register), .invalidateInstructions(let register):
-            let (location, address) = try location(register, .immediate(0), state)
+            let (location, address) = try location(register, .init(), instruction, state)
             var isClean = false
             if case .cleanData = instruction.action { isClean = true }
             var event = event(isClean ? .clean : .invalidate, instruction, state)
@@ -59,55 +97,58 @@ extension ThreadRunner {
 
     mutating func store(
         _ instruction: LitmusInstruction, _ source: LitmusInstruction.Register, _ base: LitmusInstruction.Register,
-        _ offset: LitmusInstruction.Operand, _ release: Bool, _ status: LitmusInstruction.Register?, _ state: State
+        _ offset: LitmusInstruction.Offset, _ release: Bool, _ status: LitmusInstruction.Register?, _ state: State
     ) throws(LitmusError) {
-        let (location, address) = try location(base, offset, state)
+        let (location, address) = try location(base, offset, instruction, state)
         var event = event(.write, instruction, state)
         (event.location, event.address, event.data) = (location, address, dependencies(source, state))
-        event.value = instruction.isWide ? value(source, state) : value(source, state).narrow
+        event.value = try sized(value(source, state), isWide: instruction.isWide)
         event.isRelease = release
         var next = state
+        try moveBase(base, offset, &next)
         guard let status else {
             next.events.append(event)
             return try run(next)
         }
         next.monitor = nil
         var failed = next
-        set(status, .integer(1), .init(), &failed)
+        try set(status, .integer(1), .init(), &failed)
         try run(failed)
         // Without its exclusive load it can only fail.
         guard let monitor = state.monitor, monitor.location == location else { return }
         event.partner = monitor.event
         next.events.append(event)
-        set(status, .integer(0), .init(), &next)
+        try set(status, .integer(0), .init(), &next)
         try run(next)
     }
 
     mutating func atomic(_ instruction: LitmusInstruction, _ state: State) throws(LitmusError) {
         guard case .atomic(let update, let source, let result, let base, let acquire, let release) = instruction.action
         else { return }
-        let (location, address) = try location(base, .immediate(0), state)
+        let (location, address) = try location(base, .init(), instruction, state)
         for old in try possible(location) {
             var next = state
             var read = event(.read, instruction, state)
             (read.location, read.address, read.value) = (location, address, old)
-            read.isAcquire = acquire && result != .zero
-            read.hasNoResult = result == .zero
+            // A result that is thrown away is no read for barriers; CAS compares with its own, which counts.
+            read.isAcquire = acquire && (update == .compare || result != .zero)
+            read.hasNoResult = update != .compare && result == .zero
             next.events.append(read)
-            let isEqual = update == .compare && old == value(result, state)
+            let isEqual = update == .compare ? try isSame(old, value(result, state), isWide: instruction.isWide) : false
             if update == .compare, dependencies(result, state) != .init() {
                 throw LitmusError(what: "a compare-and-swap whose comparison depends on a read")
             }
             if update != .compare || isEqual {
                 var write = event(.write, instruction, state)
                 (write.location, write.address, write.data) = (location, address, dependencies(source, state))
-                write.value = try updated(update, old, value(source, state))
+                let operand = try sized(value(source, state), isWide: instruction.isWide)
+                write.value = try sized(updated(update, old, operand), isWide: instruction.isWide)
                 write.isRelease = release
                 write.partner = next.events.count - 1
                 next.events.append(write)
-                set(result, old, Self.read(next.events.count - 2), isWide: instruction.isWide, &next)
+                try set(result, old, Self.read(next.events.count - 2), isWide: instruction.isWide, &next)
             } else {
-                set(result, old, Self.read(next.events.count - 1), isWide: instruction.isWide, &next)
+                try set(result, old, Self.read(next.events.count - 1), isWide: instruction.isWide, &next)
             }
             try run(next)
         }
@@ -121,17 +162,7 @@ extension ThreadRunner {
         case .add: return try result(.add, old, new)
         case .exclusiveOr: return try result(.exclusiveOr, old, new)
         case .set: return try result(.or, old, new)
-        case .clear:
-            guard case .integer(let mask) = new else { throw LitmusError(what: "bits of '\(new)'") }
-            return try result(.and, old, .integer(~mask))
+        case .clear: return try result(.clear, old, new)
         }
-    }
-}
-
-extension LitmusValue {
-    /// What is left of it in a register of 32 bits.
-    var narrow: LitmusValue {
-        guard case .integer(let number) = self else { return self }
-        return .integer(Int64(Int32(truncatingIfNeeded: number)))
     }
 }

@@ -1,6 +1,7 @@
 /// Runs a thread's code in every way that reads and fetches of given values lead through it.
 struct ThreadRunner {
     private static let stepLimit = 120
+    static let roundLimit = 4
     private static let traceLimit = 20000
 
     let test: LitmusTest
@@ -9,9 +10,11 @@ struct ThreadRunner {
     /// Places of code that are written to; the others are what they are.
     let written: Set<LitmusLocation>
     private(set) var traces: [LitmusTrace] = []
+    /// Where a loop was left because it goes round too often; what is beyond is in no trace.
+    private(set) var cut: Place?
 
     /// Where a thread is: whose code, and whether it is a handler's.
-    struct Place {
+    struct Place: Hashable {
         var thread: Int
         var index: Int
         var isHandler = false
@@ -21,9 +24,13 @@ struct ThreadRunner {
         var place: Place
         var registers: [LitmusValue]
         var dependencies = [LitmusEvent.Dependencies](repeating: .init(), count: 31)
-        var flags: (LitmusValue, LitmusValue) = (.zero, .zero)
+        var flags = LitmusFlags.bits(.integer(1))
         var flagDependencies = LitmusEvent.Dependencies()
         var control = LitmusEvent.Dependencies()
+        /// Of branches to an address in a register.
+        var indirect = LitmusEvent.Dependencies()
+        /// How often it was where.
+        var visits: [Place: Int] = [:]
         var monitor: (location: LitmusLocation, event: Int)?
         var link = LitmusValue.zero
         var events: [LitmusEvent] = []
@@ -54,18 +61,19 @@ struct ThreadRunner {
 
     mutating func run(_ state: State) throws(LitmusError) {
         guard state.instance < Self.stepLimit, state.events.count < 60 else {
-            throw LitmusError(what: "a loop, or more than \(Self.stepLimit) instructions in a thread")
+            throw LitmusError(what: "more than \(Self.stepLimit) instructions in a thread")
         }
         let code = code(state.place)
         guard state.place.index < code.instructions.count else {
-            guard traces.count < Self.traceLimit else {
-                throw LitmusError(what: "more than \(Self.traceLimit) ways through a thread")
-            }
-            traces.append(LitmusTrace(events: state.events, registers: state.registers, faults: state.faults))
-            return
+            return try finish(state)
         }
         var state = state
         state.instance += 1
+        guard state.visits[state.place, default: 0] < Self.roundLimit else {
+            cut = state.place
+            return try finish(state, isCut: true)
+        }
+        state.visits[state.place, default: 0] += 1
         let location = LitmusLocation.code(thread: state.place.thread, index: state.place.index)
         guard !state.place.isHandler, written.contains(location) else {
             return try execute(code.instructions[state.place.index], state)
@@ -84,13 +92,21 @@ struct ThreadRunner {
         }
     }
 
+    private mutating func finish(_ state: State, isCut: Bool = false) throws(LitmusError) {
+        guard traces.count < Self.traceLimit else {
+            throw LitmusError(what: "more than \(Self.traceLimit) ways through a thread")
+        }
+        traces.append(
+            LitmusTrace(events: state.events, registers: state.registers, faults: state.faults, isCut: isCut))
+    }
+
     mutating func execute(_ instruction: LitmusInstruction, _ before: State) throws(LitmusError) {
         var state = before
         state.place.index += 1
         switch instruction.action {
         case .load, .store, .atomic, .cleanData, .invalidateInstructions: try access(instruction, state)
         case .branch, .branchLink, .branchConditional, .compareBranch, .testBranch, .branchRegister:
-            try branch(instruction.action, &state)
+            try branch(instruction, &state)
             try run(state)
         case .barrier(let scope, let isSynchronisation):
             add(.barrier(scope, isSynchronisation: isSynchronisation), instruction, &state)
@@ -109,7 +125,7 @@ struct ThreadRunner {
             add(.synchronise, instruction, &state)
             try jump(to: state.link, &state)
             try run(state)
-        case .nop, .move, .arithmetic, .select, .address:
+        case .nop, .move, .moveKeeping, .arithmetic, .select, .address:
             try compute(instruction, &state)
             try run(state)
         }
@@ -128,7 +144,7 @@ struct ThreadRunner {
         }
         state.link = .code(thread: state.place.thread, index: state.place.index)
         state.events.append(
-            LitmusEvent(kind: .synchronise, thread: thread, instance: state.instance, text: "exception"))
+            event(.synchronise, LitmusInstruction(action: .nop, text: "exception"), state))
         state.instance += 1
         state.place = Place(thread: thread, index: 0, isHandler: true)
         try run(state)
@@ -141,6 +157,7 @@ struct ThreadRunner {
     func event(_ kind: LitmusEvent.Kind, _ instruction: LitmusInstruction, _ state: State) -> LitmusEvent {
         var event = LitmusEvent(kind: kind, thread: thread, instance: state.instance, text: instruction.text)
         event.control = state.control
+        event.indirect = state.indirect
         event.isWide = instruction.isWide
         return event
     }

@@ -7,6 +7,9 @@ public struct Witness: Sendable, CustomStringConvertible {
     /// How many candidate executions were looked at.
     public internal(set) var candidateCount: Int
 
+    /// Of a `forall`: whether every execution satisfies the condition.
+    public internal(set) var isRequired: Bool?
+
     /// What code's places are called in the test.
     private var labels: [LitmusLocation: String] = [:]
 
@@ -34,6 +37,9 @@ public struct Witness: Sendable, CustomStringConvertible {
         if !cycle.isEmpty {
             lines.append("each of these would have to come before the next, and the last before the first:")
             lines.append("  " + (cycle + [cycle[0]]).map { "\(name($0)) (\(kind($0)))" }.joined(separator: "\n  -> "))
+        }
+        if let isRequired {
+            lines.append(isRequired ? "every execution satisfies it" : "not every execution satisfies it")
         }
         lines.append("candidate executions looked at: \(candidateCount)")
         return lines.joined(separator: "\n")
