@@ -33,6 +33,7 @@ struct ConditionReader {
             throw LitmusError(what: "no final condition")
         }
         test.condition = try implication()
+        _ = take(";")
         skipSpace()
         guard at == characters.count else { throw LitmusError(what: "'\(rest)' behind the final condition") }
     }
@@ -92,7 +93,7 @@ struct ConditionReader {
     }
 
     private mutating func atom() throws(LitmusError) -> LitmusCondition {
-        let place = word(until: ["=", ")", "/", "\\"])
+        let place = word(until: ["=", ")", "/", "\\"]).withoutSpaceAtColons
         guard take("=") else { throw LitmusError(what: "condition '\(place)'") }
         skipSpace()
         let text =

@@ -40,12 +40,15 @@ struct LitmusEvent: Sendable {
     var hasNoResult = false
     var isWide = true
     var address = Dependencies()
+    /// What is written; of a read, what the thread itself wrote there last.
     var data = Dependencies()
     var control = Dependencies()
     /// Like control, of branches to an address in a register.
     var indirect = Dependencies()
     /// For the write half of an atomic: its read half, by number in the thread.
     var partner: Int?
+    /// Its value is made from what the read half read.
+    var isComputed = false
     /// The instruction.
     var text = ""
 

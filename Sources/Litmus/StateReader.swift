@@ -18,7 +18,7 @@ struct StateReader {
             return declared.place.hasSuffix("]") ? try setArray(declared.place, [], declared.type) : ()
         }
         let text = String(entry[entry.index(after: sign)...]).trimmed
-        let (type, place) = Self.declared(String(entry[..<sign]).trimmed)
+        let (type, place) = Self.declared(String(entry[..<sign]).withoutSpaceAtColons)
         if place.hasPrefix("pte_") || place.hasPrefix("[pte_") {
             return try page(place.trimmingBrackets.dropFirst(4), text)
         }

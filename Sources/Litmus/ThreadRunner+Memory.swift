@@ -65,7 +65,7 @@ extension ThreadRunner {
         case .load(let target, let base, let offset, let acquire, let isExclusive):
             let (location, address) = try location(base, offset, instruction, state)
             var event = event(.read, instruction, state)
-            (event.location, event.address) = (location, address)
+            (event.location, event.address, event.data) = (location, address, written(location, state))
             event.isAcquire = acquire == .acquire
             event.isAcquirePC = acquire == .acquirePC
             for value in try possible(location) {
@@ -74,7 +74,7 @@ extension ThreadRunner {
                 next.events.append(event)
                 try moveBase(base, offset, &next)
                 if isExclusive { next.monitor = (location, next.events.count - 1) }
-                try set(target, value, Self.read(next.events.count - 1), isWide: instruction.isWide, &next)
+                try set(target, value, loaded(next.events.count - 1, next), isWide: instruction.isWide, &next)
                 try run(next)
             }
         case .store(let source, let base, let offset, let release, let status):
@@ -94,6 +94,20 @@ extension ThreadRunner {
     }
 
     static func read(_ event: Int) -> LitmusEvent.Dependencies { .init(plain: 1 << UInt64(event)) }
+
+    /// What a value depends on that was just read: the read, its address, and through memory what the thread itself
+    /// wrote there last, whether or not that is what was read.
+    private func loaded(_ read: Int, _ state: State) -> LitmusEvent.Dependencies {
+        Self.read(read) | state.events[read].address | state.events[read].data
+    }
+
+    private func written(_ location: LitmusLocation, _ state: State) -> LitmusEvent.Dependencies {
+        guard let last = state.events.last(where: { $0.kind == .write && $0.location == location }) else {
+            return .init()
+        }
+        let computed = last.isComputed ? last.partner.map(Self.read) ?? .init() : .init()
+        return last.address | last.data | computed
+    }
 
     mutating func store(
         _ instruction: LitmusInstruction, _ source: LitmusInstruction.Register, _ base: LitmusInstruction.Register,
@@ -123,35 +137,65 @@ extension ThreadRunner {
     }
 
     mutating func atomic(_ instruction: LitmusInstruction, _ state: State) throws(LitmusError) {
-        guard case .atomic(let update, let source, let result, let base, let acquire, let release) = instruction.action
+        guard case .atomic(let update, let source, let result, let base, let acquire, _) = instruction.action
         else { return }
         let (location, address) = try location(base, .init(), instruction, state)
         for old in try possible(location) {
             var next = state
             var read = event(.read, instruction, state)
-            (read.location, read.address, read.value) = (location, address, old)
-            // A result that is thrown away is no read for barriers; CAS compares with its own, which counts.
-            read.isAcquire = acquire && (update == .compare || result != .zero)
-            read.hasNoResult = update != .compare && result == .zero
+            (read.location, read.address, read.data) = (location, address, written(location, state))
+            read.value = old
+            // A result that is thrown away is no read for barriers.
+            read.isAcquire = acquire && result != .zero
+            read.hasNoResult = result == .zero
             next.events.append(read)
-            let isEqual = update == .compare ? try isSame(old, value(result, state), isWide: instruction.isWide) : false
-            if update == .compare, dependencies(result, state) != .init() {
-                throw LitmusError(what: "a compare-and-swap whose comparison depends on a read")
-            }
-            if update != .compare || isEqual {
-                var write = event(.write, instruction, state)
-                (write.location, write.address, write.data) = (location, address, dependencies(source, state))
-                let operand = try sized(value(source, state), isWide: instruction.isWide)
-                write.value = try sized(updated(update, old, operand), isWide: instruction.isWide)
-                write.isRelease = release
-                write.partner = next.events.count - 1
-                next.events.append(write)
-                try set(result, old, Self.read(next.events.count - 2), isWide: instruction.isWide, &next)
+            let dependencies = loaded(next.events.count - 1, next)
+            if update == .compare {
+                try compareAndSwap(instruction, dependencies, next)
             } else {
-                try set(result, old, Self.read(next.events.count - 1), isWide: instruction.isWide, &next)
+                try add(instruction, data: self.dependencies(source, state), &next)
+                try set(result, old, dependencies, isWide: instruction.isWide, &next)
+                try run(next)
             }
-            try run(next)
         }
+    }
+
+    /// The write of an atomic whose read is the last event.
+    private func add(
+        _ instruction: LitmusInstruction, data: LitmusEvent.Dependencies, _ state: inout State
+    ) throws(LitmusError) {
+        guard case .atomic(let update, let source, _, _, _, let release) = instruction.action,
+            let read = state.events.last
+        else { return }
+        var write = event(.write, instruction, state)
+        (write.location, write.address, write.data) = (read.location, read.address, data)
+        let operand = try sized(value(source, state), isWide: instruction.isWide)
+        write.value = try sized(updated(update, read.value, operand), isWide: instruction.isWide)
+        write.isRelease = release
+        write.isComputed = update != .swap && update != .compare
+        write.partner = state.events.count - 1
+        state.events.append(write)
+    }
+
+    /// CAS: the write is picked by the comparison. When it was equal, the result may come from memory, or from the
+    /// register that already holds it, whichever is there first: two executions, one for each.
+    private mutating func compareAndSwap(
+        _ instruction: LitmusInstruction, _ dependencies: LitmusEvent.Dependencies, _ state: State
+    ) throws(LitmusError) {
+        guard case .atomic(_, let source, let result, _, _, _) = instruction.action, let old = state.events.last?.value
+        else { return }
+        var next = state
+        let expected = self.dependencies(result, state)
+        let isEqual = try isSame(old, value(result, state), isWide: instruction.isWide)
+        if isEqual {
+            try add(instruction, data: self.dependencies(source, state) | (expected | dependencies).picked, &next)
+        }
+        var kept = next
+        try set(result, old, dependencies, isWide: instruction.isWide, &next)
+        try run(next)
+        guard isEqual, result != .zero else { return }
+        try set(result, old, expected | dependencies.picked, isWide: instruction.isWide, &kept)
+        try run(kept)
     }
 
     func updated(

@@ -9,7 +9,7 @@ enum ValueReader {
             return .instruction(instruction)
         }
         if let quoted = quoted(text, "label:") { return try label(quoted, test) }
-        if text.contains(":") { return try label(text, test) }
+        if text.contains(":") { return try label(text.withoutSpaceAtColons, test) }
         guard isName(text) else { throw LitmusError(what: "value '\(text)'") }
         return .address(text)
     }
@@ -43,6 +43,11 @@ enum ValueReader {
 }
 
 extension String {
+    /// `0: X1` is `0:X1`.
+    var withoutSpaceAtColons: String {
+        split(separator: ":", omittingEmptySubsequences: false).map(\.trimmed).joined(separator: ":")
+    }
+
     /// `[x]` is `x`.
     var trimmingBrackets: String {
         hasPrefix("[") && hasSuffix("]") && count > 1 ? String(dropFirst().dropLast()) : self
