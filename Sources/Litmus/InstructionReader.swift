@@ -1,6 +1,8 @@
 /// Why a test is not understood.
 struct LitmusError: Error, Equatable {
     var what: String
+    /// Too much work, and not one execution that can't be followed.
+    var isLimit = false
 }
 
 /// Reads one instruction's text.
@@ -336,8 +338,8 @@ enum LitmusNumber {
         let isNegative = text.hasPrefix("-")
         let digits = isNegative ? String(text.dropFirst()) : text
         guard let first = digits.first, first.isNumber else { return nil }
-        let value = digits.lowercased().hasPrefix("0x") ? Int64(digits.dropFirst(2), radix: 16) : Int64(digits)
-        return value.map { isNegative ? -$0 : $0 }
+        let number = digits.lowercased().hasPrefix("0x") ? UInt64(digits.dropFirst(2), radix: 16) : UInt64(digits)
+        return number.map { isNegative ? 0 &- Int64(bitPattern: $0) : Int64(bitPattern: $0) }
     }
 }
 

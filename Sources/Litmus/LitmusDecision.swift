@@ -56,27 +56,23 @@ private struct Decision {
         var search = try Search(test, .and([test.filter, condition]), cacheType, omitted)
         let verdict = try search.run()
         guard case .forbidden = verdict else { return verdict }
-        if let place = search.cut, try isEndless() {
-            return .unsupported("a loop that goes round more than \(ThreadRunner.roundLimit) times at \(place)")
-        }
-        search.isUndisputed = true
+        if let gap = search.gap, try isReached() { return .unsupported(gap) }
+        search.countsIndirect = false
         if case .allowed = try search.run() {
-            return .unsupported(
-                "published versions of the model differ: "
-                    + LocalOrder.Disputed.allCases.map(\.rawValue).joined(separator: ", or "))
+            return .unsupported("a dependency through BR, BLR or RET, on which published versions of the model differ")
         }
         if let place = try unpredictable() { return .unsupported(place) }
         return verdict
     }
 
-    /// Whether a loop can go round as often as where it was left.
+    /// Whether an execution can come to where it was not followed.
     ///
     /// Of one thread alone the beginning of a consistent execution is consistent; with others it may need what they do
     /// later, so that nothing can be said.
-    private func isEndless() throws(LitmusError) -> Bool {
+    private func isReached() throws(LitmusError) -> Bool {
         guard test.threads.count == 1 else { return true }
         var search = try Search(test, .and([]), cacheType, omitted)
-        search.isUndisputed = true
+        search.countsIndirect = false
         search.seeksCut = true
         if case .allowed = try search.run() { return true }
         return false

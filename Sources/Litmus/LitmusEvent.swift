@@ -69,6 +69,6 @@ struct LitmusTrace: Sendable {
     var registers: [LitmusValue]
     /// Where undefined instructions were met.
     var faults: Set<LitmusLocation> = []
-    /// Left in a loop that went round too often: a beginning only.
+    /// Not followed to its end: a beginning only.
     var isCut = false
 }

@@ -9,16 +9,7 @@ struct LocalOrder {
     private let first: [Int: Int]
     /// Which clauses are left out; only tests do that, to see that each matters.
     private let omitted: Set<Clause>
-    private let undisputed: Bool
     private(set) var order: EventRelation
-
-    /// What some published versions of the model have, and others do not. A verdict that depends on one is none.
-    enum Disputed: String, CaseIterable, Sendable {
-        /// An ISB that was itself fetched from a place that is written: its fetch is before those behind it.
-        case fetchedSynchronisation = "an ISB, or an exception, orders its own fetch before later ones"
-        /// BR, BLR and RET are branches in the sense of control dependencies.
-        case indirectBranch = "a branch to a register makes a control dependency"
-    }
 
     /// The clauses about fetching, by name.
     enum Clause: String, CaseIterable, Sendable {
@@ -26,12 +17,12 @@ struct LocalOrder {
         case fetchesRead, invalidateAfterFetch, cleanBeforeWrite, missedWrite, fetchInOrder
     }
 
-    /// - Parameter undisputed: without what only some versions of the model have.
+    /// - Parameter countsIndirect: whether BR, BLR and RET are branches in the sense of control dependencies. They are
+    ///   in newer published versions of the model, and not in older ones.
     init(
-        _ events: [LitmusEvent], first: [Int: Int], omitting omitted: Set<Clause> = [], undisputed: Bool = false
+        _ events: [LitmusEvent], first: [Int: Int], omitting omitted: Set<Clause> = [], countsIndirect: Bool = true
     ) {
-        self.events = undisputed ? events : events.map(\.withIndirectControl)
-        self.undisputed = undisputed
+        self.events = countsIndirect ? events.map(\.withIndirectControl) : events
         self.first = first
         self.omitted = omitted
         order = EventRelation(count: events.count)
@@ -247,9 +238,6 @@ extension LocalOrder {
             let control = events[event].control
             var before = sources(control.plain | control.pick, of: event)
             before += events.indices.filter { synchronised.contains($0, event) }
-            if !undisputed {
-                before += events.indices.filter { events[$0].kind == .fetch && isSameInstruction($0, event) }
-            }
             // A read whose value an access's address was made from.
             for access in events.indices where events[access].isExplicit && po(access, event) {
                 let address = events[access].address

@@ -4,14 +4,14 @@ struct Search {
     let cacheType: CacheType
     let omitted: Set<LocalOrder.Clause>
     let condition: LitmusCondition
-    /// Without what only some versions of the model have.
-    var isUndisputed = false
+    /// Whether branches to a register make control dependencies.
+    var countsIndirect = true
     /// For executions whose outcome is not known, instead of all.
     var seeksUnpredictable = false
-    /// For executions that were left in a loop.
+    /// For executions that were not followed to their end.
     var seeksCut = false
-    /// Where a loop was left.
-    private(set) var cut: String?
+    /// Why one was not, if one was not.
+    private(set) var gap: String?
     private static let candidateLimit = 400_000
     private var traces: [[LitmusTrace]] = []
     private var count = 0
@@ -27,22 +27,22 @@ struct Search {
         self.condition = condition
         self.cacheType = cacheType
         self.omitted = omitted
-        (traces, cut) = try Self.traces(test)
+        (traces, gap) = try Self.traces(test)
     }
 
     /// All ways through the threads, when every place may hold whatever is ever written there.
-    private static func traces(_ test: LitmusTest) throws(LitmusError) -> ([[LitmusTrace]], cut: String?) {
+    private static func traces(_ test: LitmusTest) throws(LitmusError) -> ([[LitmusTrace]], gap: String?) {
         var values = test.memory.mapValues { [$0] }
         var written: Set<LitmusLocation> = []
         var round = 0
         while true {
             var found: [[LitmusTrace]] = []
-            var cut: String?
+            var gap: String?
             for thread in test.threads.indices {
                 var runner = ThreadRunner(test, thread: thread, values: values, written: written)
                 try runner.run()
                 found.append(runner.traces)
-                if let place = runner.cut { cut = test.name(.code(thread: place.thread, index: place.index)) }
+                gap = gap ?? runner.gap
             }
             let before = values
             for event in found.joined().flatMap(\.events) where event.kind == .write {
@@ -54,7 +54,7 @@ struct Search {
             // In an execution each write happens once: no value is further from the beginning than there are writes.
             let longest = found.map { $0.map { $0.events.count { $0.kind == .write } }.max() ?? 0 }.reduce(0, +)
             round += 1
-            if values == before || round > longest { return (found, cut) }
+            if values == before || round > longest { return (found, gap) }
             guard values.values.allSatisfy({ $0.count <= 12 }) else {
                 throw LitmusError(what: "a place with more than 12 values")
             }
@@ -110,7 +110,7 @@ struct Search {
         }
         guard events.count <= 120 else { throw LitmusError(what: "more than 120 events") }
         try checkSizes(events)
-        let local = LocalOrder(events, first: first, omitting: omitted, undisputed: isUndisputed)
+        let local = LocalOrder(events, first: first, omitting: omitted, countsIndirect: countsIndirect)
         let axioms = Axioms(cacheType: cacheType, local: local, omitted: omitted)
         let reads = events.indices.filter { events[$0].kind == .read || events[$0].kind == .fetch }
         var candidate = Candidate(

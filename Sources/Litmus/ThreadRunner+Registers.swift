@@ -258,6 +258,11 @@ extension ThreadRunner {
             return .code(thread: place.thread, index: index)
         }
         if let index = test.threads[place.thread].labels[label] { return .code(thread: place.thread, index: index) }
+        // Another thread's, when no other has one of that name.
+        let others = test.threads.indices.filter { test.threads[$0].labels[label] != nil }
+        if others.count == 1, let index = test.threads[others[0]].labels[label] {
+            return .code(thread: others[0], index: index)
+        }
         throw LitmusError(what: "label '\(label)'")
     }
 

@@ -10,8 +10,8 @@ struct ThreadRunner {
     /// Places of code that are written to; the others are what they are.
     let written: Set<LitmusLocation>
     private(set) var traces: [LitmusTrace] = []
-    /// Where a loop was left because it goes round too often; what is beyond is in no trace.
-    private(set) var cut: Place?
+    /// Why a way was not followed to its end, if one was not; what is beyond is in no trace.
+    private(set) var gap: String?
 
     /// Where a thread is: whose code, and whether it is a handler's.
     struct Place: Hashable {
@@ -61,23 +61,36 @@ struct ThreadRunner {
 
     mutating func run(_ state: State) throws(LitmusError) {
         guard state.instance < Self.stepLimit, state.events.count < 60 else {
-            throw LitmusError(what: "more than \(Self.stepLimit) instructions in a thread")
+            throw LitmusError(what: "more than \(Self.stepLimit) instructions in a thread", isLimit: true)
         }
         let code = code(state.place)
         guard state.place.index < code.instructions.count else {
+            guard state.place.index == code.instructions.count || state.place.index == Int.max else {
+                return try leave(state, "a branch behind the code of a thread")
+            }
             return try finish(state)
         }
         var state = state
         state.instance += 1
         guard state.visits[state.place, default: 0] < Self.roundLimit else {
-            cut = state.place
-            return try finish(state, isCut: true)
+            let place = test.name(.code(thread: state.place.thread, index: state.place.index))
+            return try leave(state, "a loop that goes round more than \(Self.roundLimit) times at \(place)")
         }
         state.visits[state.place, default: 0] += 1
         let location = LitmusLocation.code(thread: state.place.thread, index: state.place.index)
-        guard !state.place.isHandler, written.contains(location) else {
-            return try execute(code.instructions[state.place.index], state)
+        do {
+            try fetch(location, code.instructions[state.place.index], state)
+        } catch {
+            // What can't be followed is no reason to deny what can.
+            if error.isLimit { throw error }
+            try leave(state, error.what)
         }
+    }
+
+    private mutating func fetch(
+        _ location: LitmusLocation, _ instruction: LitmusInstruction, _ state: State
+    ) throws(LitmusError) {
+        guard !state.place.isHandler, written.contains(location) else { return try execute(instruction, state) }
         for value in values[location] ?? [] {
             var fetched = state
             fetched.events.append(
@@ -92,9 +105,14 @@ struct ThreadRunner {
         }
     }
 
+    private mutating func leave(_ state: State, _ reason: String) throws(LitmusError) {
+        gap = gap ?? reason
+        try finish(state, isCut: true)
+    }
+
     private mutating func finish(_ state: State, isCut: Bool = false) throws(LitmusError) {
         guard traces.count < Self.traceLimit else {
-            throw LitmusError(what: "more than \(Self.traceLimit) ways through a thread")
+            throw LitmusError(what: "more than \(Self.traceLimit) ways through a thread", isLimit: true)
         }
         traces.append(
             LitmusTrace(events: state.events, registers: state.registers, faults: state.faults, isCut: isCut))

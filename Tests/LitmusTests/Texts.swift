@@ -207,6 +207,76 @@ enum Texts {
                     ["LDR W4,[X3]", "CMP W4,#1", "CSEL X6,X1,X1,EQ", "LDR W5,[X6]"], messagePassed), true
             ),
             (
+                data(
+                    "MP+dmb.st+select-ctrlisb", writes(["DMB ST"]),
+                    ["LDR W4,[X3]", "CMP W4,#1", "CSEL W6,WZR,WZR,EQ", "CBNZ W6,l0", "l0: ISB", "LDR W5,[X1]"],
+                    messagePassed), false
+            ),
+            (
+                data(
+                    "MP+dmb.st+data-lrs-acq", writes(["DMB ST"]),
+                    [
+                        "LDR W4,[X3]", "EOR W6,W4,W4", "ADR X7,l0", "ADD X8,X1,W6,SXTW", "STR W0,[X3,W6,SXTW]",
+                        "LDAR W9,[X3]", "LDR W5,[X8]", "l0:",
+                    ], messagePassed), false
+            ),
+            (
+                data(
+                    "MP+dmb.st+ctrl-lrs-acq", writes(["DMB ST"]),
+                    ["LDR W4,[X3]", "CBNZ W4,l0", "l0: STR W0,[X3]", "LDAR W9,[X3]", "LDR W5,[X1]"],
+                    #"1:X4=1 /\ 1:X5=0 /\ 1:X9=1"#), true
+            ),
+            (data("MP+dmb.st+swpa", writes(["DMB ST"]), ["SWPA W0,W4,[X3]", "LDR W5,[X1]"], messagePassed), false),
+            (
+                data(
+                    "MP+dmb.st+swpa.noret", writes(["DMB ST"]), ["SWPA WZR,WZR,[X3]", "LDR W5,[X1]"], #"y=0 /\ 1:X5=0"#),
+                true
+            ),
+            (
+                data(
+                    "MP+dmb.st+casa.noret", ["MOV W2,#2", "STR W2,[X3]", "STR W0,[X1]", "DMB ST", "STR WZR,[X3]"],
+                    ["CASA WZR,W0,[X3]", "LDR W5,[X1]"], #"y=1 /\ 1:X5=0"#), true
+            ),
+            (
+                data(
+                    "MP+dmb.st+ldadd-dmb.ld", writes(["DMB ST"]), ["LDADD W0,W4,[X3]", "DMB LD", "LDR W5,[X1]"],
+                    messagePassed), false
+            ),
+            (
+                data(
+                    "MP+dmb.st+stadd-dmb.ld", writes(["DMB ST"]), ["STADD W0,[X3]", "DMB LD", "LDR W5,[X1]"],
+                    #"y=2 /\ 1:X5=0"#), true
+            ),
+            (
+                data(
+                    "MP+dmb.st+cas-addr", writes(["DMB ST"]),
+                    ["MOV W4,#1", "CAS W4,W0,[X3]", "EOR W6,W4,W4", "LDR W5,[X1,W6,SXTW]"],
+                    #"1:X4=1 /\ 1:X5=0"#), true
+            ),
+            (
+                data(
+                    "LB+dmb+cas-addr", ["LDR W5,[X1]", "DMB SY", "STR W0,[X3]"],
+                    ["MOV W4,#1", "CAS W4,W0,[X3]", "EOR W6,W4,W4", "STR W0,[X1,W6,SXTW]"],
+                    #"0:X5=1 /\ 1:X4=1"#), false
+            ),
+            (
+                data(
+                    "LB+dmb+select", ["LDR W5,[X1]", "DMB SY", "STR W0,[X3]"],
+                    ["LDR W5,[X3]", "CMP W5,#1", "CSEL W6,W0,WZR,EQ", "STR W6,[X1]"], #"0:X5=1 /\ 1:X5=1"#), false
+            ),
+            (
+                data(
+                    "LB+dmb+select-memory-acq", ["LDR W5,[X1]", "DMB SY", "STR W0,[X3]"],
+                    [
+                        "LDR W5,[X3]", "CMP W5,#1", "CSEL W6,WZR,WZR,EQ", "STR W6,[X3]", "LDAR W7,[X3]", "STR W0,[X1]",
+                    ], #"0:X5=1 /\ 1:X5=1"#), false
+            ),
+            (
+                data(
+                    "LB+dmb+post", ["LDR W5,[X1]", "DMB SY", "STR W0,[X3]"],
+                    ["LDR W5,[X3]", "ORR W6,W5,#1", "STR W6,[X1],#4"], #"0:X5=1 /\ 1:X5=1"#), false
+            ),
+            (
                 data("MP+rel+acq", ["STR W0,[X1]", "STLR W0,[X3]"], ["LDAR W4,[X3]", "LDR W5,[X1]"], messagePassed),
                 false
             ),
