@@ -55,8 +55,8 @@ struct Search {
             let longest = found.map { $0.map { $0.events.count { $0.kind == .write } }.max() ?? 0 }.reduce(0, +)
             round += 1
             if values == before || round > longest { return (found, gap) }
-            guard values.values.allSatisfy({ $0.count <= 12 }) else {
-                throw LitmusError(what: "a place with more than 12 values")
+            guard values.values.allSatisfy({ $0.count <= 24 }) else {
+                throw LitmusError(what: "a place with more than 24 values")
             }
         }
     }
@@ -110,6 +110,7 @@ struct Search {
         }
         guard events.count <= 120 else { throw LitmusError(what: "more than 120 events") }
         try checkSizes(events)
+        guard Self.isPossible(events) else { return nil }
         let local = LocalOrder(events, first: first, omitting: omitted, countsIndirect: countsIndirect)
         let axioms = Axioms(cacheType: cacheType, local: local, omitted: omitted)
         let reads = events.indices.filter { events[$0].kind == .read || events[$0].kind == .fetch }
@@ -117,6 +118,18 @@ struct Search {
             events: events, source: Array(repeating: -1, count: events.count),
             coherence: Array(repeating: 0, count: events.count))
         return try orderWrites(used.sorted { $0.description < $1.description }[...], reads, chosen, axioms, &candidate)
+    }
+
+    /// Whether what is read was written by someone: most ways through the threads don't fit each other.
+    private static func isPossible(_ events: [LitmusEvent]) -> Bool {
+        var written: [LitmusLocation: Set<LitmusValue>] = [:]
+        for event in events where event.kind == .write {
+            if let location = event.location { written[location, default: []].insert(event.value) }
+        }
+        return events.allSatisfy { event in
+            guard event.kind == .read || event.kind == .fetch, let location = event.location else { return true }
+            return written[location]?.contains(event.value) ?? false
+        }
     }
 
     /// Accesses of different sizes to one place overlap in ways that this model has no words for.
