@@ -123,3 +123,23 @@ struct LitmusInstruction: Hashable, Sendable {
         return copy
     }
 }
+
+extension LitmusInstruction.Condition {
+    var opposite: LitmusInstruction.Condition? {
+        switch self {
+        case .eq: .ne
+        case .ne: .eq
+        case .ge: .lt
+        case .lt: .ge
+        case .gt: .le
+        case .le: .gt
+        case .hs: .lo
+        case .lo: .hs
+        case .hi: .ls
+        case .ls: .hi
+        case .mi: .pl
+        case .pl: .mi
+        case .al: nil
+        }
+    }
+}
