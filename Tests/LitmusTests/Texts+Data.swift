@@ -90,6 +90,21 @@ extension Texts {
             ),
             (
                 data(
+                    "LB+dmb+cas-compared", ["LDR W5,[X1]", "DMB SY", "STR W0,[X3]"],
+                    ["LDR W5,[X3]", "AND W4,W5,#2", "CAS W4,W0,[X1]"], #"0:X5=1 /\ 1:X5=1"#), false
+            ),
+            (
+                data(
+                    "MP+dmb.st+ldadd-memory-addr", writes(["DMB ST"]),
+                    ["LDADD W0,W4,[X3]", "LDR W6,[X3]", "EOR W6,W6,W6", "LDR W5,[X1,W6,SXTW]"], messagePassed), false
+            ),
+            (
+                data(
+                    "MP+dmb.st+swp-memory-addr", writes(["DMB ST"]),
+                    ["SWP W0,W4,[X3]", "LDR W6,[X3]", "EOR W6,W6,W6", "LDR W5,[X1,W6,SXTW]"], messagePassed), true
+            ),
+            (
+                data(
                     "LB+dmb+select-memory-acq", ["LDR W5,[X1]", "DMB SY", "STR W0,[X3]"],
                     [
                         "LDR W5,[X3]", "CMP W5,#1", "CSEL W6,WZR,WZR,EQ", "STR W6,[X3]", "LDAR W7,[X3]", "STR W0,[X1]",
