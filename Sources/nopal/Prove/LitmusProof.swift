@@ -19,18 +19,19 @@ struct LitmusProof {
 
     func run() throws {
         var rows: [Row] = []
-        var isComplete = true
+        var status: Int32 = 0
         for file in files {
             guard let bytes = try? Data(contentsOf: URL(filePath: file)) else {
                 Failure.remark("\(file) can't be read: no such file, or not permitted")
-                isComplete = false
+                status = Failure.missing
                 continue
             }
             let row = decide(String(decoding: bytes, as: UTF8.self), file)
+            if row.reason != nil, status == 0 { status = 2 }
             if json { rows.append(row) } else { show(row) }
         }
         if json { try JSONOutput.write(rows) }
-        if !isComplete { throw ExitCode(Failure.missing) }
+        if status != 0 { throw ExitCode(status) }
     }
 
     private func decide(_ text: String, _ file: String) -> Row {
@@ -38,7 +39,9 @@ struct LitmusProof {
         let shown = name.isEmpty ? file : name
         switch verdict {
         case .allowed(let witness):
-            return Row(file: file, name: shown, verdict: "Allowed", witness: explain ? witness.description : nil)
+            return Row(
+                file: file, name: shown, verdict: witness.isRequired == true ? "Required" : "Allowed",
+                witness: explain ? witness.description : nil)
         case .forbidden(let reason):
             return Row(
                 file: file, name: shown, verdict: "Forbidden",
