@@ -10,13 +10,6 @@ struct EventRelation: Equatable, Sendable {
 
     mutating func formUnion(_ other: EventRelation) { for index in rows.indices { rows[index] |= other.rows[index] } }
 
-    /// Only pairs from one set to another.
-    func restricted(from: UInt128, to: UInt128) -> EventRelation {
-        var result = self
-        for index in rows.indices { result.rows[index] = from >> UInt128(index) & 1 == 1 ? rows[index] & to : 0 }
-        return result
-    }
-
     /// The closure under following.
     func closed() -> EventRelation {
         var result = self

@@ -65,7 +65,4 @@ extension InstructionSet {
         case .t32: 6
         }
     }
-
-    /// What changes between off and on: one byte, word or halfword.
-    public var toggleByteCount: Int { unitByteCount }
 }
