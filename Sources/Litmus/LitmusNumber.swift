@@ -3,7 +3,7 @@ enum LitmusDistance {
     static func parse(_ text: String) -> Int64? {
         let rest = text.dropFirst().trimmed
         guard text.hasPrefix("."), let sign = rest.first, sign == "+" || sign == "-" else { return nil }
-        return LitmusNumber.parse(String(rest.dropFirst()).trimmed).map { sign == "-" ? -$0 : $0 }
+        return LitmusNumber.parse(String(rest.dropFirst()).trimmed).map { sign == "-" ? 0 &- $0 : $0 }
     }
 }
 

@@ -120,6 +120,10 @@ import Testing
                 + "exists (0:X5=P0:l1 /\\ 1:X5=1)",
             "a dependency through BR, BLR or RET, on which published versions of the model differ"
         ),
+        (
+            "AArch64 x\n{ }\n P0 ;\n B .-0x8000000000000000 ;\nexists (0:X0=0)",
+            "a branch to '.-0x8000000000000000', out of the code"
+        ),
         ("AArch64 x\n{ }\n P0 ;\n LDP X0,X1,[X2] ;\nexists (0:X0=1)", "instruction 'LDP X0,X1,[X2]'"),
         ("AArch64 x\n{ }\n P0 ;\n LDRB W0,[X2] ;\nexists (0:X0=1)", "instruction 'LDRB W0,[X2]'"),
         ("AArch64 x\n{ char x[2]; }\n P0 ;\n NOP ;\nexists (0:X0=1)", "initial state of 'x[2]'"),
