@@ -13,10 +13,13 @@ import Testing
         try FileManager.default.createDirectory(
             at: open, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
         defer { try? FileManager.default.removeItem(at: open) }
-        for name in [Locations.nopal, Locations.agent] {
-            let copy = open.appendingPathComponent(URL(fileURLWithPath: name).lastPathComponent)
-            try FileManager.default.copyItem(at: URL(fileURLWithPath: name).resolvingSymlinksInPath(), to: copy)
-        }
+        // By a process of its own: had this one the copy open for writing, a child of another test would have it open
+        // as well for a moment, and it could not be executed.
+        let copying = try ProcessRun(
+            program: try #require(Compiler.find("cp")),
+            arguments: ["-L", Locations.nopal, Locations.agent, open.path], directory: place
+        ).run()
+        try #require(copying.ending == .exited(0), "\(copying.errors)")
         let arguments = [
             "--reuid=\(user)", "--clear-groups", open.appendingPathComponent("nopal").path, "attach", "\(pid)", "-o",
             open.appendingPathComponent("t").path,
@@ -38,7 +41,7 @@ import Testing
         process.arguments = arguments
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        try process.run()
+        try process.start()
         return process
     }
 
@@ -67,7 +70,7 @@ import Testing
         process.executableURL = build.appendingPathComponent("controlled")
         process.standardInput = Pipe()
         process.standardOutput = FileHandle.nullDevice
-        try process.run()
+        try process.start()
         defer { process.terminate() }
         expect(try attach(process.processIdentifier), 126, "static")
         #expect(process.isRunning)

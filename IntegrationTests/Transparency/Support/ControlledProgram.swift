@@ -33,7 +33,7 @@ final class ControlledProgram {
         process.currentDirectoryURL = place
         process.standardInput = input
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let first = Self.line(output, &pending)
         guard let first, first.hasPrefix("ready "), let pid = Int32(first.dropFirst(6)) else {
             throw ControlledError.unexpected(first ?? "the end")
