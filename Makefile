@@ -22,9 +22,10 @@ help:  ## Lists these targets
 setup:  ## Installs the packages that the build needs, if any is missing
 	@scripts/setup build
 
-build: setup  ## Builds the release: .build/release/nopal, the agent beside it
+build: setup  ## Builds the release: .build/release/nopal, the agents beside it
 	swift build -c release --product nopal
 	swift build -c release --product nopal-agent
+	@scripts/build-arm-agents
 
 demo: build  ## Traces a sample with threads and a real program; shows the graph and the report
 	@scripts/demo
@@ -69,7 +70,8 @@ lint:  ## Checks the format of Swift sources, and the shell scripts with shellch
 install: build  ## Installs below PREFIX (default /usr/local): command, agent, man pages, completions
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/nopal"
 	install -m 755 $(NOPAL) "$(DESTDIR)$(PREFIX)/bin/nopal"
-	install -m 755 $(BUILD)/libnopal-agent.so "$(DESTDIR)$(PREFIX)/lib/nopal/libnopal-agent.so"
+	install -m 755 $(BUILD)/libnopal-agent.so $(BUILD)/libnopal-agent-aarch64.so $(BUILD)/libnopal-agent-arm.so \
+	    "$(DESTDIR)$(PREFIX)/lib/nopal/"
 	scripts/install-extras $(NOPAL) "$(DESTDIR)$(PREFIX)"
 
 clean:  ## Removes what was built here; .cache (sources of real programs) stays

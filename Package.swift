@@ -67,7 +67,7 @@ let package = Package(
                 ])
             ]),
         .target(
-            name: "Agent", dependencies: ["AgentShims"], exclude: ["agent.map"],
+            name: "Agent", dependencies: ["AgentShims"], exclude: ["agent.map", "agent-arm.map"],
             swiftSettings: agentSettings, linkerSettings: agentLinking),
         .target(
             name: "Control",

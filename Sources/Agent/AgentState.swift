@@ -13,6 +13,8 @@ enum AgentState {
     nonisolated(unsafe) static var mappedBlockCount: UInt32 = 0
     nonisolated(unsafe) static var process: UInt32 = 0
     nonisolated(unsafe) static var hostProcess: UInt32 = 0
+    /// The host can't start a helper: the process does so itself.
+    nonisolated(unsafe) static var startsHelper = false
     /// Calls deeper than this are not recorded; 0 for no limit.
     nonisolated(unsafe) static var depthLimit: UInt64 = 0
     nonisolated(unsafe) static var socket: Int64 = -1

@@ -29,7 +29,7 @@ struct Channel {
         let byteCount = Int64(AgentMessage.headByteCount) &+ Int64(bitPattern: textByteCount)
         let noSignal: Int64 = 0x4000
         while true {
-            let sent = System.call(44, socket, Int64(bitPattern: buffer), byteCount, noSignal)
+            let sent = System.call(CallNumber.send, socket, Int64(bitPattern: buffer), byteCount, noSignal)
             if sent != System.interrupted { return sent == byteCount }
         }
     }
@@ -44,20 +44,20 @@ struct Channel {
     /// Waits for a message; nil when the host is gone or sent none that the agent knows.
     /// `descriptor` is -1 when none came with it.
     func receive() -> (kind: AgentMessage.Kind, descriptor: Int64, textByteCount: UInt64)? {
-        var vector = (base: buffer, count: UInt64(AgentMessage.maximumByteCount))
-        // cmsghdr: length u64, level i32, type i32, then the descriptor.
-        var control: (UInt64, Int32, Int32, Int32, Int32) = (0, 0, 0, 0, 0)
+        var vector = (base: UInt(truncatingIfNeeded: buffer), count: UInt(AgentMessage.maximumByteCount))
+        // cmsghdr: length (a word), level i32, type i32, then the descriptor.
+        var control: (UInt, Int32, Int32, Int32, Int32) = (0, 0, 0, 0, 0)
         var header = MessageHeader()
         let count = withUnsafeMutablePointer(to: &vector) { vector in
             withUnsafeMutablePointer(to: &control) { control in
-                header.vectors = UInt64(UInt(bitPattern: vector))
-                header.control = UInt64(UInt(bitPattern: control))
+                header.vectors = UInt(bitPattern: vector)
+                header.control = UInt(bitPattern: control)
                 return withUnsafeMutablePointer(to: &header) { header in
                     receive(System.address(header))
                 }
             }
         }
-        let hasDescriptor = header.controlByteCount >= 20 && control.1 == 1 && control.2 == 1
+        let hasDescriptor = header.controlByteCount >= UInt(Word.byteCount) &+ 12 && control.1 == 1 && control.2 == 1
         let descriptor = hasDescriptor ? Int64(control.3) : -1
         // Oversized messages arrive cut, and say so.
         let isCut = header.flags & MessageHeader.isCut != 0
@@ -73,7 +73,7 @@ struct Channel {
     private func receive(_ header: Int64) -> Int64 {
         let closeOnExec: Int64 = 0x4000_0000
         while true {
-            let count = System.call(47, socket, header, closeOnExec)
+            let count = System.call(CallNumber.receive, socket, header, closeOnExec)
             if count != System.interrupted { return count }
         }
     }
@@ -82,16 +82,16 @@ struct Channel {
     func field(_ index: UInt64) -> UInt64 { nopal_load64(buffer &+ 8 &+ index &* 8) }
 }
 
-/// `struct msghdr` on 64-bit Linux.
+/// `struct msghdr` of Linux; the two fields of 32 bits have a word each.
 private struct MessageHeader {
-    var name: UInt64 = 0
-    var nameByteCount: UInt64 = 0
-    var vectors: UInt64 = 0
-    var vectorCount: UInt64 = 1
-    var control: UInt64 = 0
-    var controlByteCount: UInt64 = 24
-    var flags: UInt64 = 0
+    var name: UInt = 0
+    var nameByteCount: UInt = 0
+    var vectors: UInt = 0
+    var vectorCount: UInt = 1
+    var control: UInt = 0
+    var controlByteCount = UInt(MemoryLayout<(UInt, Int32, Int32, Int32, Int32)>.size)
+    var flags: UInt = 0
 
     /// MSG_TRUNC or MSG_CTRUNC.
-    static let isCut: UInt64 = 0x20 | 0x08
+    static let isCut: UInt = 0x20 | 0x08
 }

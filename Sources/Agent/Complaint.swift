@@ -7,9 +7,9 @@ enum Complaint {
     static func lostReturnAddress() -> Never {
         let text: StaticString =
             "nopal: the return address of a traced call is lost (its stack was moved); stopping the program\n"
-        _ = System.call(1, 2, Int64(Int(bitPattern: text.utf8Start)), Int64(text.utf8CodeUnitCount))
+        _ = System.call(CallNumber.write, 2, Int64(Int(bitPattern: text.utf8Start)), Int64(text.utf8CodeUnitCount))
         let abort: Int64 = 6
-        _ = System.call(234, Int64(System.processID()), Int64(System.threadID()), abort)
-        while true { _ = System.call(231, 134) }
+        _ = System.call(CallNumber.signalThread, Int64(System.processID()), Int64(System.threadID()), abort)
+        while true { _ = System.call(CallNumber.exitGroup, 134) }
     }
 }

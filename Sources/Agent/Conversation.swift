@@ -46,6 +46,10 @@ enum Conversation {
         for function in 0..<HookedFunctions.count { add(HookedFunctions.code(function)) }
         add(ModuleList.breakAddress)
         add(AgentState.recordingAddress)
+        add(Clock.frequency)
+        add(Clock.thunk)
+        add(nopal_ticks())
+        add(System.monotonicNanos())
         return at &- begin
     }
 
@@ -55,7 +59,7 @@ enum Conversation {
         let unix: Int64 = 1
         let sequencedPackets: Int64 = 5
         let closeOnExec: Int64 = 0o2000000
-        let low = System.call(41, unix, sequencedPackets | closeOnExec, 0)
+        let low = System.call(CallNumber.socket, unix, sequencedPackets | closeOnExec, 0)
         if low < 0 { return low }
         let socket = raise(low)
         var address = InlineArray<110, UInt8>(repeating: 0)
@@ -63,7 +67,7 @@ enum Conversation {
             let at = UInt64(UInt(bitPattern: address))
             nopal_store8(at, 1)
             let count = CString.copy(Tables.address(Tables.sessionPath), to: at &+ 2, limit: 107)
-            return System.call(42, socket, Int64(bitPattern: at), Int64(count) &+ 3)
+            return System.call(CallNumber.connect, socket, Int64(bitPattern: at), Int64(count) &+ 3)
         }
         if connected >= 0 { return socket }
         System.close(socket)
@@ -80,7 +84,7 @@ enum Conversation {
         let duplicateCloseOnExec: Int64 = 1030
         var wanted: Int64 = 1000
         while wanted > low {
-            let high = System.call(72, low, duplicateCloseOnExec, wanted)
+            let high = System.call(CallNumber.fileControl, low, duplicateCloseOnExec, wanted)
             if high >= 0 {
                 System.close(low)
                 return high
@@ -93,6 +97,7 @@ enum Conversation {
     private static func mapMemory(_ channel: Channel, _ descriptor: Int64) -> Bool {
         AgentState.hostProcess = UInt32(truncatingIfNeeded: channel.field(1))
         AgentState.depthLimit = channel.field(2)
+        AgentState.startsHelper = channel.field(3) & SessionFlags.startHelper != 0
         // A limit on address space may not leave room for all of it.
         let limit: UInt64 = 1 << 24
         var count = channel.field(0)
@@ -152,12 +157,11 @@ private struct DescriptorLimits {
     var hard: UInt64
 
     private static let resource: Int64 = 7
-    private static let getAndSetLimits: Int64 = 302
 
     static func current() -> DescriptorLimits {
         var limits = DescriptorLimits(soft: 0, hard: 0)
         withUnsafeMutablePointer(to: &limits) {
-            _ = System.call(getAndSetLimits, 0, resource, 0, Int64(UInt(bitPattern: $0)))
+            _ = System.call(CallNumber.limits, 0, resource, 0, Int64(UInt(bitPattern: $0)))
         }
         return limits
     }
@@ -165,7 +169,7 @@ private struct DescriptorLimits {
     func set() {
         var limits = self
         withUnsafeMutablePointer(to: &limits) {
-            _ = System.call(Self.getAndSetLimits, 0, Self.resource, Int64(UInt(bitPattern: $0)), 0)
+            _ = System.call(CallNumber.limits, 0, Self.resource, Int64(UInt(bitPattern: $0)), 0)
         }
     }
 }

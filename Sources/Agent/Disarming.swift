@@ -1,6 +1,6 @@
 import AgentShims
 
-/// Switches every site off, when the host is gone: one byte each, the single store protocol.
+/// Switches every site off, when the host is gone: one store each, the single store protocol.
 enum Disarming {
     static func run() {
         let first = withUnsafeMutablePointer(to: &AgentState.isDisarmed) {
@@ -9,26 +9,23 @@ enum Disarming {
         if first != 0 { return }
         let mask = System.blockSignals()
         defer { System.restoreSignals(mask) }
-        let readWrite: Int64 = 2
-        let path: StaticString = "/proc/self/mem"
-        let memory = System.open(UInt64(UInt(bitPattern: path.utf8Start)), flags: readWrite)
-        if memory < 0 { return }
+        guard let text = OpenText() else { return }
         for index in 0..<BundleEntry.count where !BundleEntry(index).isGone {
-            switchOff(memory, BundleEntry(index))
+            switchOff(text, BundleEntry(index))
         }
-        System.close(memory)
+        text.end()
     }
 
-    private static func switchOff(_ memory: Int64, _ bundle: BundleEntry) {
-        let on: UInt64 = 0xe9
-        var off: UInt8 = 0xa9
+    private static func switchOff(_ text: borrowing OpenText, _ bundle: BundleEntry) {
         for index in 0..<bundle.siteCount {
-            let site = nopal_load64(bundle.sites &+ index &* UInt64(Bundle.siteByteCount))
-            // Its module may be on its way out.
-            guard let head = System.readSafely(site, process: AgentState.process), head & 0xff == on else { continue }
-            _ = withUnsafePointer(to: &off) {
-                System.writeAt(memory, UInt64(UInt(bitPattern: $0)), 1, offset: site)
-            }
+            let entry = bundle.sites &+ index &* UInt64(Bundle.siteByteCount)
+            let site = nopal_load64(entry)
+            let on = nopal_load32(entry &+ 8)
+            // Its module may be on its way out. The unit that is stored lies within the aligned word.
+            let word = site & ~UInt64(Word.byteCount &- 1)
+            guard let standing = System.readSafely(word, process: AgentState.process) else { continue }
+            let head = UInt32(truncatingIfNeeded: standing >> ((site &- word) &* 8)) & OpenText.mask(on)
+            if head == on { text.store(at: site, nopal_load32(entry &+ 12), on: on) }
         }
     }
 }

@@ -19,22 +19,22 @@ enum Environment {
         var kept = environment
         var at = environment
         while true {
-            let entry = nopal_load64(at)
-            at = at &+ 8
+            let entry = nopal_load_word(at)
+            at = at &+ UInt64(Word.byteCount)
             if entry != 0 && CString.begins(entry, with: "NOPAL_SESSION=") {
                 found.sessionEntry = entry
                 found.session = entry &+ 14
                 continue
             }
             if entry != 0 && CString.begins(entry, with: "LD_PRELOAD=")
-                && CString.contains(entry, "libnopal-agent.so") && found.agent == 0
+                && CString.contains(entry, "libnopal-agent") && found.agent == 0
             {
                 found.preloadEntry = entry
                 found.agent = entry &+ 11
                 continue
             }
-            nopal_store64(kept, entry)
-            kept = kept &+ 8
+            nopal_store_word(kept, entry)
+            kept = kept &+ UInt64(Word.byteCount)
             if entry == 0 { break }
         }
         return found.session == 0 || found.agent == 0 ? nil : found

@@ -15,16 +15,16 @@ public func prepareExec(path: UInt64, environment: UInt64) -> UInt64 {
     var count: UInt64 = 0
     var preload: UInt64 = 0
     while environment != 0 {
-        let entry = nopal_load64(environment &+ count &* 8)
+        let entry = nopal_load_word(environment &+ count &* UInt64(Word.byteCount))
         if entry == 0 { break }
         if preload == 0 && CString.begins(entry, with: "LD_PRELOAD=") { preload = entry &+ 11 }
         count = count &+ 1
     }
-    let byteCount = (count &+ 3) &* 8 &+ 3 &* Tables.pathByteCount &+ CString.length(preload)
+    let byteCount = (count &+ 3) &* UInt64(Word.byteCount) &+ 3 &* Tables.pathByteCount &+ CString.length(preload)
     guard let scratch = scratch(thread, byteCount) else { return environment }
-    for index in 0..<count { nopal_store64(scratch &+ index &* 8, nopal_load64(environment &+ index &* 8)) }
-    var text = TextWriter(at: scratch &+ (count &+ 3) &* 8)
-    nopal_store64(scratch &+ count &* 8, text.at)
+    for index in 0..<count { Word.set(scratch, index, nopal_load_word(environment &+ index &* UInt64(Word.byteCount))) }
+    var text = TextWriter(at: scratch &+ (count &+ 3) &* UInt64(Word.byteCount))
+    Word.set(scratch, count, text.at)
     text.add("LD_PRELOAD=")
     text.add(Tables.address(Tables.agentPath))
     if preload != 0 {
@@ -32,11 +32,11 @@ public func prepareExec(path: UInt64, environment: UInt64) -> UInt64 {
         text.add(preload)
     }
     text.end()
-    nopal_store64(scratch &+ (count &+ 1) &* 8, text.at)
+    Word.set(scratch, count &+ 1, text.at)
     text.add("NOPAL_SESSION=")
     text.add(Tables.address(Tables.sessionPath))
     text.end()
-    nopal_store64(scratch &+ (count &+ 2) &* 8, 0)
+    Word.set(scratch, count &+ 2, 0)
     return scratch
 }
 
@@ -100,10 +100,9 @@ enum ExecTarget {
     }
 
     private static func isPrivileged(_ descriptor: Int64) -> Bool {
-        var status = InlineArray<18, UInt64>(repeating: 0)
-        let done = withUnsafeMutablePointer(to: &status) { System.call(5, descriptor, System.address($0)) }
-        let setIDs: UInt64 = 0o6000
-        return done < 0 || status[3] & setIDs != 0
+        let setIDs: UInt32 = 0o6000
+        guard let status = FileStatus(descriptor) else { return true }
+        return status.mode & setIDs != 0
     }
 
     /// Ends the interpreter's path in place; returns where it begins.

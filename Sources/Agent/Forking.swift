@@ -61,9 +61,9 @@ public func prepareFork(function: UInt64, first: UInt64, second: UInt64, third: 
     switch function {
     case ForkingFunction.clone: if third & sharesMemory != 0 { return }
     case ForkingFunction.systemCall:
-        let fork: UInt64 = 57
-        let clone: UInt64 = 56
-        let clone3: UInt64 = 435
+        let fork = UInt64(bitPattern: CallNumber.fork)
+        let clone = UInt64(bitPattern: CallNumber.clone)
+        let clone3 = UInt64(bitPattern: CallNumber.clone3)
         if first == clone3 {
             if second == 0 || nopal_load64(second) & sharesMemory != 0 { return }
         } else if first == clone {

@@ -6,10 +6,11 @@ import AgentShims
 /// so that no traced thread ever sees a system call interrupted because of Nopal. It takes orders
 /// until it is dismissed or the host is gone.
 enum Helper {
-    static func serve(_ request: UInt64) {
+    /// - Parameter iteratePrograms: address of dl_iterate_phdr; 0 where there is none.
+    static func serve(iteratePrograms: UInt64) {
         guard let channel = connect() else { return }
         while let order = channel.receive() {
-            let goesOn = follow(order.kind, order.descriptor, channel, request)
+            let goesOn = follow(order.kind, order.descriptor, channel, iteratePrograms)
             if order.descriptor >= 0 { System.close(order.descriptor) }
             if !goesOn { break }
         }
@@ -44,7 +45,7 @@ enum Helper {
 
     /// Does what the host asks; false to end.
     private static func follow(
-        _ kind: AgentMessage.Kind, _ descriptor: Int64, _ channel: Channel, _ request: UInt64
+        _ kind: AgentMessage.Kind, _ descriptor: Int64, _ channel: Channel, _ iteratePrograms: UInt64
     ) -> Bool {
         switch kind {
         case .arm:
@@ -52,7 +53,7 @@ enum Helper {
             Unwinding.registerArenas()
             return channel.send(.mapped, a: counts.isMapped ? 1 : 0)
         case .run:
-            return run(channel, descriptor, request)
+            return run(channel, descriptor, iteratePrograms)
         case .release:
             let isGone = BundleEntry.at(start: channel.field(0))?.setGone() ?? false
             return channel.send(.released, a: isGone ? 1 : 0)
@@ -69,18 +70,15 @@ enum Helper {
         var result: LiveExecutor.Result
     }
 
-    private static func run(_ channel: Channel, _ descriptor: Int64, _ request: UInt64) -> Bool {
+    private static func run(_ channel: Channel, _ descriptor: Int64, _ iteratePrograms: UInt64) -> Bool {
         var result = LiveExecutor.Result()
         result.code = .malformed
         if let plan = LivePlan(descriptor) {
             let old = LivePlan.current
             var job = Job(plan: plan, result: result)
             withUnsafeMutablePointer(to: &job) { job in
-                LoaderLock.hold(
-                    nopal_load64(request &+ UInt64(HelperRequest.iteratePrograms)),
-                    data: UInt64(UInt(bitPattern: job))
-                ) { _, _, data in
-                    if let job = UnsafeMutablePointer<Job>(bitPattern: UInt(data)) {
+                LoaderLock.hold(iteratePrograms, data: UInt64(UInt(bitPattern: job))) { _, _, data in
+                    if let job = UnsafeMutablePointer<Job>(bitPattern: UInt(truncatingIfNeeded: data)) {
                         job.pointee.result = LiveExecutor.run(job.pointee.plan)
                     }
                     return 1
@@ -115,6 +113,15 @@ public func help(request: UInt64) {
     nopal_store64(request &+ UInt64(HelperRequest.progress), HelperRequest.Progress.called)
     let beginsSession: UInt64 = 2
     let isReady = nopal_load64(request &+ UInt64(HelperRequest.mode)) != beginsSession || Attaching.begin(request)
-    if isReady { Helper.serve(request) }
+    if isReady {
+        Helper.serve(iteratePrograms: nopal_load64(request &+ UInt64(HelperRequest.iteratePrograms)))
+    }
     Helper.leave(request)
+}
+
+/// What a helper runs that the process has started by itself, where the host can't reach into it.
+@c(nopal_help_from_start)
+public func helpFromStart(argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    Helper.serve(iteratePrograms: nopal_iterate_programs())
+    return nil
 }

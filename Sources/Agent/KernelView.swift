@@ -14,7 +14,7 @@ enum KernelView {
         var map = InlineArray<13, UInt64>(repeating: 0)
         guard readAddresses(into: &map), map[10] == was else { return }
         map[10] = end
-        map[5] = UInt64(bitPattern: System.call(12))
+        map[5] = UInt64(bitPattern: System.call(CallNumber.programBreak))
         let noAuxiliaryVector: UInt64 = 0
         let keepExecutable: UInt64 = 0xffff_ffff
         map[11] = noAuxiliaryVector
@@ -22,7 +22,8 @@ enum KernelView {
         let setMemory: Int64 = 35
         let wholeMap: Int64 = 14
         _ = withUnsafeMutablePointer(to: &map) {
-            System.call(157, setMemory, wholeMap, Int64(UInt(bitPattern: $0)), Int64(fieldCount &* 8))
+            System.call(
+                CallNumber.processControl, setMemory, wholeMap, Int64(UInt(bitPattern: $0)), Int64(fieldCount &* 8))
         }
     }
 

@@ -45,6 +45,9 @@ struct LivePlan {
     func field(_ index: UInt64, _ offset: UInt64) -> UInt64 {
         nopal_load64(steps &+ index &* UInt64(Bundle.stepByteCount) &+ offset)
     }
+    func isStore(_ index: UInt64) -> Bool {
+        kind(index) == StepKind.store.rawValue || kind(index) == StepKind.storeAgain.rawValue
+    }
     func address(_ index: UInt64) -> UInt64 { field(index, 8) }
     func value(_ index: UInt64) -> UInt64 { field(index, 16) }
     func expected(_ index: UInt64) -> UInt64 { field(index, 24) }
@@ -110,11 +113,15 @@ enum LiveExecutor {
 
     private static func runSteps(_ plan: LivePlan, _ result: inout Result) {
         AgentState.livePosition = 0
+        var maintained: UInt64 = 0
         for index in 0..<plan.stepCount {
             switch plan.kind(index) {
             case StepKind.store.rawValue, StepKind.storeAgain.rawValue:
                 store(plan, index)
                 result.stores = result.stores &+ 1
+            case StepKind.maintainCaches.rawValue:
+                maintainCaches(plan, from: maintained, upTo: index)
+                maintained = index
             case StepKind.syncCores.rawValue:
                 let begin = System.monotonicNanos()
                 _ = System.syncCores()
@@ -126,6 +133,18 @@ enum LiveExecutor {
             nopal_compiler_barrier()
             AgentState.livePosition = index &+ 1
         }
+    }
+
+    /// Of what these steps have stored.
+    private static func maintainCaches(_ plan: LivePlan, from begin: UInt64, upTo end: UInt64) {
+        for index in begin..<end where plan.isStore(index) {
+            nopal_clean_code(plan.address(index), UInt64(plan.width(index)))
+        }
+        nopal_finish_cleaning()
+        for index in begin..<end where plan.isStore(index) {
+            nopal_invalidate_code(plan.address(index), UInt64(plan.width(index)))
+        }
+        nopal_finish_invalidating()
     }
 
     private static func store(_ plan: LivePlan, _ index: UInt64) {
@@ -177,10 +196,10 @@ enum LiveExecutor {
         guard AgentState.isTextOpen != 0, let plan = LivePlan.current else { return }
         var index = AgentState.livePosition
         while index < plan.stepCount {
-            let kind = plan.kind(index)
-            if kind == StepKind.store.rawValue || kind == StepKind.storeAgain.rawValue { store(plan, index) }
+            if plan.isStore(index) { store(plan, index) }
             index = index &+ 1
         }
+        maintainCaches(plan, from: 0, upTo: plan.stepCount)
         AgentState.livePosition = ~0
         close(plan)
     }

@@ -4,14 +4,15 @@ import AgentShims
 /// `dl_iterate_phdr` runs.
 enum LoaderLock {
     /// Shape: of dl_iterate_phdr's callback; the first two are not used, the third is `data`. 1 ends the iteration.
-    typealias Callback = @convention(c) (UInt64, UInt64, UInt64) -> Int32
+    typealias Callback = @convention(c) (UInt, UInt, UInt) -> Int32
 
     static func hold(_ iteratePrograms: UInt64, data: UInt64 = 0, _ callback: Callback) {
-        typealias Iterate = @convention(c) (Callback, UInt64) -> Int32
+        typealias Iterate = @convention(c) (Callback, UInt) -> Int32
         if iteratePrograms == 0 {
-            _ = callback(0, 0, data)
+            _ = callback(0, 0, UInt(truncatingIfNeeded: data))
         } else {
-            _ = unsafeBitCast(UInt(iteratePrograms), to: Iterate.self)(callback, data)
+            _ = unsafeBitCast(UInt(truncatingIfNeeded: iteratePrograms), to: Iterate.self)(
+                callback, UInt(truncatingIfNeeded: data))
         }
     }
 }

@@ -6,18 +6,18 @@ import AgentShims
 enum ModuleList {
     private static var head: UInt64 {
         let debug = UInt64(UInt(bitPattern: nopal_r_debug()))
-        return debug == 0 ? 0 : nopal_load64(debug &+ 8)
+        return debug == 0 ? 0 : Word.field(debug, 1)
     }
 
     /// 0 when the list is consistent.
     static var state: UInt32 {
         let debug = UInt64(UInt(bitPattern: nopal_r_debug()))
-        return debug == 0 ? 0 : nopal_load32(debug &+ 24)
+        return debug == 0 ? 0 : nopal_load32(debug &+ 3 &* UInt64(Word.byteCount))
     }
 
     static var breakAddress: UInt64 {
         let debug = UInt64(UInt(bitPattern: nopal_r_debug()))
-        return debug == 0 ? 0 : nopal_load64(debug &+ 16)
+        return debug == 0 ? 0 : Word.field(debug, 2)
     }
 
     private static func known(_ index: UInt32) -> UInt64 {
@@ -31,17 +31,17 @@ enum ModuleList {
         var added = false
         var map = head
         while map != 0 {
-            let bias = nopal_load64(map)
-            let dynamic = nopal_load64(map &+ 16)
+            let bias = Word.field(map, 0)
+            let dynamic = Word.field(map, 2)
             if !isKnown(dynamic) && AgentState.moduleCount < Tables.moduleCapacity {
                 nopal_store64(known(AgentState.moduleCount), dynamic)
                 nopal_store64(known(AgentState.moduleCount) &+ 8, bias)
                 AgentState.moduleCount = AgentState.moduleCount &+ 1
-                let text = channel.setText(nopal_load64(map &+ 8))
+                let text = channel.setText(Word.field(map, 1))
                 if !channel.send(.module, a: bias, b: dynamic, textByteCount: text) { return false }
                 added = true
             }
-            map = nopal_load64(map &+ 24)
+            map = Word.field(map, 3)
         }
         return added || gone
     }
@@ -80,8 +80,8 @@ enum ModuleList {
     private static func isLoaded(_ dynamic: UInt64) -> Bool {
         var map = head
         while map != 0 {
-            if nopal_load64(map &+ 16) == dynamic { return true }
-            map = nopal_load64(map &+ 24)
+            if Word.field(map, 2) == dynamic { return true }
+            map = Word.field(map, 3)
         }
         return false
     }
@@ -91,11 +91,11 @@ enum ModuleList {
 enum TaskCounter {
     static func count() -> UInt64 {
         let path: StaticString = "/proc/self/task"
-        var status = InlineArray<18, UInt64>(repeating: 0)
-        let done = withUnsafeMutablePointer(to: &status) {
-            System.call(4, Int64(Int(bitPattern: path.utf8Start)), System.address($0))
-        }
-        // st_nlink of a directory in /proc: two, and one a subdirectory.
-        return done < 0 || status[2] < 3 ? 0 : status[2] &- 2
+        let directory = System.open(UInt64(UInt(bitPattern: path.utf8Start)), flags: 0)
+        if directory < 0 { return 0 }
+        defer { System.close(directory) }
+        // The links of a directory in /proc: two, and one a subdirectory.
+        guard let status = FileStatus(directory), status.linkCount > 2 else { return 0 }
+        return status.linkCount &- 2
     }
 }

@@ -66,6 +66,9 @@ enum PlanExecutor {
             case StepKind.open.rawValue:
                 let readWrite = System.protectRead | System.protectWrite
                 if System.protect(text.low, text.high &- text.low, readWrite) < 0 { return stepCount }
+            case StepKind.maintainCaches.rawValue, StepKind.syncCores.rawValue:
+                // Nobody else runs: what this thread has stored it is to run itself.
+                maintainCaches(plan, upTo: index)
             case StepKind.close.rawValue:
                 _ = System.protect(text.low, text.high &- text.low, System.protectRead | System.protectExecute)
             default:
@@ -80,6 +83,22 @@ enum PlanExecutor {
             }
         }
         return refused
+    }
+
+    /// Of all that was stored before a step.
+    private static func maintainCaches(_ plan: UInt64, upTo end: UInt64) {
+        func each(_ body: (UInt64, UInt64) -> Void) {
+            for index in 0..<end {
+                let step = plan &+ index &* UInt64(Bundle.stepByteCount)
+                if nopal_load32(step) == StepKind.store.rawValue {
+                    body(nopal_load64(step &+ 8), UInt64(nopal_load32(step &+ 4)))
+                }
+            }
+        }
+        each { nopal_clean_code($0, $1) }
+        nopal_finish_cleaning()
+        each { nopal_invalidate_code($0, $1) }
+        nopal_finish_invalidating()
     }
 
     private static func store(_ step: UInt64, _ address: UInt64) -> Bool {

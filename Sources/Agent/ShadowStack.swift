@@ -5,14 +5,16 @@ struct ShadowEntry {
     let pointer: UnsafeMutablePointer<nopal_entry>
 
     init?(_ address: UInt64) {
-        guard let pointer = UnsafeMutablePointer<nopal_entry>(bitPattern: UInt(address)) else { return nil }
+        guard let pointer = UnsafeMutablePointer<nopal_entry>(bitPattern: UInt(truncatingIfNeeded: address)) else {
+            return nil
+        }
         self.pointer = pointer
     }
 
-    static let barrier: UInt64 = ~0
+    static let barrier = Word.maximum
 
     var negatedSlot: UInt64 { pointer.pointee.negated_slot }
-    var slot: UInt64 { 0 &- pointer.pointee.negated_slot }
+    var slot: UInt64 { Word.negated(pointer.pointee.negated_slot) }
     var function: UInt32 { pointer.pointee.exit_word & EventWord.payloadMask }
 }
 
@@ -41,9 +43,9 @@ enum ShadowStack {
         entry.pointer.pointee.negated_slot = ShadowEntry.barrier
     }
 
-    /// The newest entry whose return address stood at `slot`; nil when there is none.
+    /// The newest entry of this slot; nil when there is none.
     static func find(_ thread: ThreadState, slot: UInt64) -> ShadowEntry? {
-        let wanted = 0 &- slot
+        let wanted = Word.negated(slot)
         var at = thread.pointee.shadow_top
         while at > thread.pointee.shadow_base &+ entryByteCount {
             at = at &- entryByteCount
@@ -56,12 +58,10 @@ enum ShadowStack {
     /// Whether a call with this slot can still return, seen from a stack pointer of `now`.
     ///
     /// On the thread's own stack what lies below `now` is dead. On any other stack (a fiber, an
-    /// alternate signal stack) it may be suspended: then its stub's return address still stands
-    /// in the slot.
+    /// alternate signal stack) it may be suspended: see `OtherStacks`.
     static func mayBeAlive(_ thread: ThreadState, slot: UInt64, now: UInt64) -> Bool {
         if slot <= now && thread.bothOnOwnStack(slot, now) { return false }
-        guard let value = System.readSafely(slot, process: AgentState.process) else { return false }
-        return BundleEntry.anyContains(value)
+        return OtherStacks.mayHoldCall(slot: slot, now: now)
     }
 
     /// Ends every dead call above `floor`; live ones of other stacks stay where they are.

@@ -13,9 +13,10 @@ enum Verdict {
 ///
 /// - Parameters:
 ///   - word: upper half of the entry's event word.
-///   - slot: where the return address of this call stands.
+///   - slot: the stack pointer at the call's entry; on x86-64 its return address stands there.
+///   - returnAddress: of this call.
 @c(nopal_enter)
-public func enter(word: UInt32, slot: UInt64) -> UInt32 {
+public func enter(word: UInt32, slot: UInt64, returnAddress: UInt64) -> UInt32 {
     guard let thread = nopal_thread_state() else { return Verdict.toBody }
     if !thread.start() { return recordEntryOnly(thread, word) }
     while true {
@@ -25,7 +26,7 @@ public func enter(word: UInt32, slot: UInt64) -> UInt32 {
             if ShadowStack.isExhausted(thread) { return recordEntryOnly(thread, word) }
         } else {
             if top.slot > slot { break }
-            if top.slot == slot && BundleEntry.anyContains(nopal_load64(slot)) {
+            if top.slot == slot && BundleEntry.anyContains(returnAddress) {
                 return replace(thread, top, word)
             }
             if top.slot < slot && ShadowStack.mayBeAlive(thread, slot: top.slot, now: slot) { break }
@@ -73,39 +74,40 @@ public func record(word: UInt32, slot: UInt64) -> UInt32 {
 }
 
 /// An exit whose shadow entry is not on top: calls above it ended without returning or live on
-/// another stack, or the body did not keep rbx. Called by `nopal_slow_leave` on the traced thread.
+/// another stack, or the body did not keep the stub's register. Called by `nopal_slow_leave` on the traced thread.
 ///
 /// - Parameters:
-///   - slot: where the return address has to be put back.
-///   - register: what the body left in rbx.
-/// - Returns: the caller's rbx.
+///   - slot: the stack pointer at the call's entry.
+///   - register: what the body left in the stub's register: rbx, x19, r4.
+///   - place: where the return address is to be put: on x86-64 the slot.
+/// - Returns: what the caller had in that register.
 @c(nopal_leave)
-public func leave(slot: UInt64, register: UInt64) -> UInt64 {
+public func leave(slot: UInt64, register: UInt64, place: UInt64) -> UInt64 {
     guard let thread = nopal_thread_state() else { return 0 }
-    let wanted = 0 &- slot
+    let wanted = Word.negated(slot)
     if ShadowStack.isOwn(thread, register), let entry = ShadowEntry(register), entry.negatedSlot == wanted {
-        return finish(thread, entry, slot)
+        return finish(thread, entry, slot, place)
     }
-    if let entry = ShadowStack.find(thread, slot: slot) { return finish(thread, entry, slot) }
+    if let entry = ShadowStack.find(thread, slot: slot) { return finish(thread, entry, slot, place) }
     // A fiber that moved here from another thread.
     if ShadowRegions.contain(register), let entry = ShadowEntry(register), entry.negatedSlot == wanted {
-        return giveBack(thread, entry, slot)
+        return giveBack(thread, entry, place)
     }
-    if let entry = Graveyard.find(thread, slot: slot) { return giveBack(thread, entry, slot) }
+    if let entry = Graveyard.find(thread, slot: slot) { return giveBack(thread, entry, place) }
     Complaint.lostReturnAddress()
 }
 
-private func finish(_ thread: ThreadState, _ entry: ShadowEntry, _ slot: UInt64) -> UInt64 {
+private func finish(_ thread: ThreadState, _ entry: ShadowEntry, _ slot: UInt64, _ place: UInt64) -> UInt64 {
     let at = UInt64(UInt(bitPattern: entry.pointer))
     let isTop = ShadowStack.endCalls(thread, above: at, now: slot)
-    let saved = giveBack(thread, entry, slot)
+    let saved = giveBack(thread, entry, place)
     if isTop { thread.pointee.shadow_top = at }
     return saved
 }
 
-private func giveBack(_ thread: ThreadState, _ entry: ShadowEntry, _ slot: UInt64) -> UInt64 {
+private func giveBack(_ thread: ThreadState, _ entry: ShadowEntry, _ place: UInt64) -> UInt64 {
     let call = entry.pointer.pointee
-    nopal_store64(slot, call.return_address)
+    nopal_store_word(place, call.return_address)
     entry.pointer.pointee.negated_slot = 0
     entry.pointer.pointee.exit_word = 0
     _ = Recording.append(thread, call.exit_word)

@@ -12,12 +12,16 @@ public func start(environment: UInt64) {
     Environment.erase(found)
     setMainStack(environment)
     Forking.prepareMarker()
+    #if !arch(x86_64)
+        nopal_choose_clock()
+    #endif
     AgentState.process = System.processID()
     let mask = System.blockSignals()
     defer { System.restoreSignals(mask) }
     guard Conversation.begin(.started) else { return }
     Conversation.tellModules()
     Forking.listen()
+    if AgentState.startsHelper { _ = nopal_start_thread(helpFromStart, nil) }
 }
 
 /// The kernel keeps at least 128 MiB below the top of the main stack free of other mappings.

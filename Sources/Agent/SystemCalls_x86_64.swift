@@ -1,175 +1,76 @@
-import AgentShims
+#if arch(x86_64)
+    import AgentShims
 
-/// System calls, made directly: libc's wrappers would touch errno, and may be traced themselves.
-///
-/// Results are as the kernel gives them: negative errno on failure.
-enum System {
-    static func call(
-        _ number: Int64, _ a: Int64 = 0, _ b: Int64 = 0, _ c: Int64 = 0, _ d: Int64 = 0, _ e: Int64 = 0,
-        _ f: Int64 = 0
-    ) -> Int64 { nopal_system_call(number, a, b, c, d, e, f) }
-
-    static let noSuchProcess: Int64 = -3
-    static let interrupted: Int64 = -4
-
-    static let protectRead: Int64 = 1
-    static let protectWrite: Int64 = 2
-    static let protectExecute: Int64 = 4
-
-    /// Zeroed private memory, committed when touched; 0 when there is none.
-    static func allocate(_ byteCount: UInt64) -> UInt64 {
-        let privateAnonymousNoReserve: Int64 = 0x02 | 0x20 | 0x4000
-        let at = call(
-            9, 0, Int64(bitPattern: byteCount), protectRead | protectWrite, privateAnonymousNoReserve, -1, 0)
-        return at < 0 && at > -4096 ? 0 : UInt64(bitPattern: at)
+    /// Source: arch/x86/entry/syscalls/syscall_64.tbl.
+    enum CallNumber {
+        static let read: Int64 = 0
+        static let write: Int64 = 1
+        static let close: Int64 = 3
+        static let map: Int64 = 9
+        static let protect: Int64 = 10
+        static let unmap: Int64 = 11
+        static let programBreak: Int64 = 12
+        static let signalAction: Int64 = 13
+        static let signalMask: Int64 = 14
+        static let readAt: Int64 = 17
+        static let writeAt: Int64 = 18
+        static let residency: Int64 = 27
+        static let advise: Int64 = 28
+        static let processID: Int64 = 39
+        static let socket: Int64 = 41
+        static let connect: Int64 = 42
+        static let send: Int64 = 44
+        static let receive: Int64 = 47
+        static let clone: Int64 = 56
+        static let fork: Int64 = 57
+        static let signalProcess: Int64 = 62
+        static let fileControl: Int64 = 72
+        static let parentID: Int64 = 110
+        static let processControl: Int64 = 157
+        static let threadID: Int64 = 186
+        static let futex: Int64 = 202
+        static let clock: Int64 = 228
+        static let exitGroup: Int64 = 231
+        static let signalThread: Int64 = 234
+        static let open: Int64 = 257
+        static let poll: Int64 = 271
+        static let limits: Int64 = 302
+        static let readProcess: Int64 = 310
+        static let memoryBarrier: Int64 = 324
+        static let clone3: Int64 = 435
     }
 
-    /// Maps a file; 0 when it can't. With `address`, exactly there, never over something else.
-    static func map(
-        _ descriptor: Int64, byteCount: UInt64, protection: Int64, shared: Bool, offset: UInt64 = 0,
-        address: UInt64 = 0
-    ) -> UInt64 {
-        let fixedNoReplace: Int64 = address == 0 ? 0 : 0x100000
-        let at = call(
-            9, Int64(bitPattern: address), Int64(bitPattern: byteCount), protection,
-            (shared ? 1 : 2) | fixedNoReplace, descriptor, Int64(bitPattern: offset))
-        if at < 0 && at > -4096 { return 0 }
-        // A kernel before 4.17 takes the address as a hint only.
-        if address != 0 && UInt64(bitPattern: at) != address {
-            unmap(UInt64(bitPattern: at), byteCount)
-            return 0
+    extension System {
+        static func mapPages(
+            _ address: Int64, _ byteCount: Int64, _ protection: Int64, _ flags: Int64, _ descriptor: Int64,
+            offset: UInt64
+        ) -> Int64 {
+            call(CallNumber.map, address, byteCount, protection, flags, descriptor, Int64(bitPattern: offset))
         }
-        return UInt64(bitPattern: at)
-    }
 
-    /// Maps a file, to be read and written and seen by all, at a multiple of `alignment`; 0 when it can't.
-    static func mapShared(_ descriptor: Int64, byteCount: UInt64, alignment: UInt64) -> UInt64 {
-        let fixed: Int64 = 0x10
-        let shared: Int64 = 1
-        let reserved = allocate(byteCount &+ alignment)
-        if reserved == 0 { return 0 }
-        let start = (reserved &+ alignment &- 1) / alignment &* alignment
-        let at = call(
-            9, Int64(bitPattern: start), Int64(bitPattern: byteCount), protectRead | protectWrite, shared | fixed,
-            descriptor, 0)
-        if at < 0 && at > -4096 {
-            unmap(reserved, byteCount &+ alignment)
-            return 0
-        }
-        if start > reserved { unmap(reserved, start &- reserved) }
-        let end = reserved &+ alignment
-        if end > start { unmap(start &+ byteCount, end &- start) }
-        return start
-    }
-
-    static func unmap(_ address: UInt64, _ byteCount: UInt64) {
-        _ = call(11, Int64(bitPattern: address), Int64(bitPattern: byteCount))
-    }
-
-    static func protect(_ address: UInt64, _ byteCount: UInt64, _ protection: Int64) -> Int64 {
-        call(10, Int64(bitPattern: address), Int64(bitPattern: byteCount), protection)
-    }
-
-    static func advise(_ address: UInt64, _ byteCount: UInt64, _ advice: Int64) {
-        _ = call(28, Int64(bitPattern: address), Int64(bitPattern: byteCount), advice)
-    }
-
-    static let adviseDontNeed: Int64 = 4
-    static let adviseNoHugePage: Int64 = 15
-
-    /// Blocks every signal for this thread; returns the mask to restore.
-    static func blockSignals() -> UInt64 {
-        var all: UInt64 = ~0
-        var before: UInt64 = 0
-        _ = withUnsafePointer(to: &all) { all in
-            withUnsafeMutablePointer(to: &before) { before in
-                call(14, 0, address(all), address(before), 8)
-            }
-        }
-        return before
-    }
-
-    static func restoreSignals(_ mask: UInt64) {
-        var mask = mask
-        _ = withUnsafePointer(to: &mask) { call(14, 2, address($0), 0, 8) }
-    }
-
-    static func threadID() -> UInt32 { UInt32(truncatingIfNeeded: call(186)) }
-    static func processID() -> UInt32 { UInt32(truncatingIfNeeded: call(39)) }
-    static func parentID() -> UInt32 { UInt32(truncatingIfNeeded: call(110)) }
-
-    static func threadExists(process: UInt32, thread: UInt32) -> Bool {
-        call(234, Int64(process), Int64(thread), 0) != noSuchProcess
-    }
-
-    static func processExists(_ process: UInt32) -> Bool { call(62, Int64(process), 0) != noSuchProcess }
-
-    /// Waits while the word at `address` is `expected`, at most so long.
-    static func futexWait(_ address: UInt64, expected: UInt32, timeoutNanos: Int64) {
-        var time = (seconds: timeoutNanos / 1_000_000_000, nanos: timeoutNanos % 1_000_000_000)
-        _ = withUnsafePointer(to: &time) {
-            call(202, Int64(bitPattern: address), 0, Int64(expected), System.address($0))
+        static func transferAt(
+            _ number: Int64, _ descriptor: Int64, _ memory: UInt64, _ byteCount: UInt64, _ offset: UInt64
+        ) -> Int64 {
+            call(
+                number, descriptor, Int64(bitPattern: memory), Int64(bitPattern: byteCount), Int64(bitPattern: offset))
         }
     }
 
-    static func futexWake(_ address: UInt64, count: Int64) {
-        _ = call(202, Int64(bitPattern: address), 1, count)
-    }
+    /// What is asked of an open file.
+    struct FileStatus {
+        var mode: UInt32
+        var linkCount: UInt64
+        var byteCount: UInt64
 
-    static func monotonicNanos() -> UInt64 {
-        var time: (seconds: Int64, nanos: Int64) = (0, 0)
-        _ = withUnsafeMutablePointer(to: &time) { call(228, 1, address($0)) }
-        return UInt64(bitPattern: time.seconds &* 1_000_000_000 &+ time.nanos)
-    }
-
-    /// Reads eight bytes of this process that may not be mapped; nil when they are not.
-    static func readSafely(_ from: UInt64, process: UInt32) -> UInt64? {
-        var value: UInt64 = 0
-        let done = withUnsafeMutablePointer(to: &value) { value -> Int64 in
-            var local = (base: address(value), count: Int64(8))
-            var remote = (base: Int64(bitPattern: from), count: Int64(8))
-            return withUnsafePointer(to: &local) { local in
-                withUnsafePointer(to: &remote) { remote in
-                    call(310, Int64(process), address(local), 1, address(remote), 1, 0)
-                }
-            }
+        /// `struct stat` of <asm/stat.h>; nil when it can't be told.
+        init?(_ descriptor: Int64) {
+            let number: Int64 = 5
+            var status = InlineArray<18, UInt64>(repeating: 0)
+            let done = withUnsafeMutablePointer(to: &status) { System.call(number, descriptor, System.address($0)) }
+            if done < 0 { return nil }
+            linkCount = status[2]
+            mode = UInt32(truncatingIfNeeded: status[3])
+            byteCount = status[6]
         }
-        return done == 8 ? value : nil
     }
-
-    static func open(_ path: UInt64, flags: Int64) -> Int64 {
-        let atWorkingDirectory: Int64 = -100
-        let closeOnExec: Int64 = 0o2000000
-        return call(257, atWorkingDirectory, Int64(bitPattern: path), flags | closeOnExec, 0)
-    }
-
-    static func read(_ descriptor: Int64, _ to: UInt64, _ byteCount: UInt64) -> Int64 {
-        call(0, descriptor, Int64(bitPattern: to), Int64(bitPattern: byteCount))
-    }
-
-    static func readAt(_ descriptor: Int64, _ to: UInt64, _ byteCount: UInt64, offset: UInt64) -> Int64 {
-        call(17, descriptor, Int64(bitPattern: to), Int64(bitPattern: byteCount), Int64(bitPattern: offset))
-    }
-
-    static func writeAt(_ descriptor: Int64, _ from: UInt64, _ byteCount: UInt64, offset: UInt64) -> Int64 {
-        call(18, descriptor, Int64(bitPattern: from), Int64(bitPattern: byteCount), Int64(bitPattern: offset))
-    }
-
-    /// The size of an open file; 0 when it can't be told.
-    static func fileByteCount(_ descriptor: Int64) -> UInt64 {
-        var status = InlineArray<18, UInt64>(repeating: 0)
-        let done = withUnsafeMutablePointer(to: &status) { call(5, descriptor, address($0)) }
-        return done < 0 ? 0 : status[6]
-    }
-
-    /// Registers this process for, or does, a core sync of its threads; negative errno where the kernel has none.
-    static func registerCoreSync() -> Int64 { call(324, 64, 0) }
-    static func syncCores() -> Int64 { call(324, 32, 0) }
-
-    static func close(_ descriptor: Int64) { _ = call(3, descriptor) }
-
-    static func address<T>(_ pointer: UnsafePointer<T>) -> Int64 { Int64(Int(bitPattern: pointer)) }
-    static func address<T>(_ pointer: UnsafeMutablePointer<T>) -> Int64 { Int64(Int(bitPattern: pointer)) }
-    /// The address of a word that several threads use.
-    static func word<T>(_ pointer: UnsafeMutablePointer<T>) -> UInt64 { UInt64(UInt(bitPattern: pointer)) }
-}
+#endif

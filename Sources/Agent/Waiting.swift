@@ -35,7 +35,7 @@ enum Waiting {
         var now: (seconds: Int64, nanos: Int64) = (0, 0)
         let count = withUnsafeMutablePointer(to: &poll) { poll in
             withUnsafeMutablePointer(to: &now) { now in
-                System.call(271, System.address(poll), 1, System.address(now), 0, 8)
+                System.call(CallNumber.poll, System.address(poll), 1, System.address(now), 0, 8)
             }
         }
         let invalid: Int16 = 0x20

@@ -20,12 +20,18 @@ _Static_assert(offsetof(struct nopal_entry, exit_word) == 24, "ShadowEntry.exitW
 _Static_assert(sizeof(struct nopal_entry) == 32, "ShadowEntry.byteCount");
 
 // Lies below every stack pointer, so the first check of a new thread takes the slow path.
-static struct nopal_entry unstarted = {.negated_slot = ~UINT64_C(0)};
+__attribute__((used, visibility("hidden"))) struct nopal_entry nopal_unstarted = {.negated_slot = ~UINT64_C(0)};
 
+#if __SIZEOF_POINTER__ == 8
 static __thread struct nopal_thread thread_state __attribute__((tls_model("initial-exec"))) = {
-    .shadow_top = (uint64_t)(&unstarted + 1),
+    .shadow_top = (uint64_t)(&nopal_unstarted + 1),
     .depth_limit = ~UINT64_C(0),
 };
+#else
+// An address in a field of 64 bits is nothing that C can initialise here: see slow_arm.S.
+extern __thread struct nopal_thread thread_state __asm__("nopal_thread_template")
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+#endif
 
 struct nopal_thread *nopal_thread_state(void) { return &thread_state; }
 
@@ -34,42 +40,27 @@ int64_t nopal_thread_state_offset(void) {
 }
 
 extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *) __attribute__((weak));
-extern void *__dso_handle __attribute__((visibility("hidden"), weak));
-
 void nopal_register_fork_child(void (*child)(void)) {
     if (__register_atfork) __register_atfork(0, 0, child, 0);
 }
 
-extern uint64_t nopal_exec_resume __attribute__((visibility("hidden")));
-void nopal_set_exec_resume(uint64_t address) { nopal_exec_resume = address; }
+extern int pthread_create(void *, const void *, void *(*)(void *), void *) __attribute__((weak));
+extern int pthread_detach(unsigned long) __attribute__((weak));
 
-extern uint64_t nopal_fork_resume[3] __attribute__((visibility("hidden")));
-void nopal_set_fork_resume(uint32_t function, uint64_t address) { nopal_fork_resume[function] = address; }
-
-void nopal_fork_hook_fork(void) __attribute__((visibility("hidden")));
-void nopal_fork_hook_clone(void) __attribute__((visibility("hidden")));
-void nopal_fork_hook_syscall(void) __attribute__((visibility("hidden")));
-uint64_t nopal_fork_hook(uint32_t function) {
-    void (*hooks[])(void) = {nopal_fork_hook_fork, nopal_fork_hook_clone, nopal_fork_hook_syscall};
-    return (uint64_t)hooks[function];
+int32_t nopal_start_thread(void *(*body)(void *), void *argument) {
+    if (!pthread_create || !pthread_detach) return -1;
+    unsigned long thread;
+    int result = pthread_create(&thread, 0, body, argument);
+    if (result == 0) pthread_detach(thread);
+    return result;
 }
-
-void nopal_restorer(void) __attribute__((visibility("hidden")));
-uint64_t nopal_restorer_address(void) { return (uint64_t)nopal_restorer; }
 
 struct r_debug;
 extern struct r_debug _r_debug __attribute__((weak));
 void *nopal_r_debug(void) { return &_r_debug; }
 
-int64_t nopal_system_call(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f) {
-    int64_t result;
-    register int64_t r10 __asm__("r10") = d;
-    register int64_t r8 __asm__("r8") = e;
-    register int64_t r9 __asm__("r9") = f;
-    __asm__ volatile("syscall" : "=a"(result) : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
+extern int dl_iterate_phdr(int (*)(void *, size_t, void *), void *) __attribute__((weak));
+uint64_t nopal_iterate_programs(void) { return (uint64_t)(uintptr_t)dl_iterate_phdr; }
 
 // GDB looks these two names up in the agent's symbol table.
 struct jit_descriptor {
@@ -91,7 +82,7 @@ static void tell_debugger(struct nopal_jit_entry *entry, uint32_t action) {
 void nopal_jit_register(uint32_t index, uint64_t image, uint64_t byte_count) {
     if (index >= jit_capacity) return;
     struct nopal_jit_entry *entry = &jit_entries[index];
-    *entry = (struct nopal_jit_entry){__jit_debug_descriptor.first, 0, image, byte_count};
+    *entry = (struct nopal_jit_entry){__jit_debug_descriptor.first, 0, (uintptr_t)image, byte_count};
     if (entry->next) entry->next->previous = entry;
     __jit_debug_descriptor.first = entry;
     tell_debugger(entry, jit_registers);
@@ -107,28 +98,9 @@ void nopal_jit_forget(uint32_t index) {
     entry->image = 0;
 }
 
-// The compiler may call these; libc's own would use vector registers.
-void *memset(void *to, int value, size_t count) {
-    void *result = to;
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(count) : "a"(value) : "memory");
-    return result;
-}
-
-void *memcpy(void *restrict to, const void *restrict from, size_t count) {
-    void *result = to;
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(count)::"memory");
-    return result;
-}
-
-void *memmove(void *to, const void *from, size_t count) {
-    if ((uintptr_t)to - (uintptr_t)from >= count) return memcpy(to, from, count);
-    for (size_t i = count; i > 0; i--) ((volatile char *)to)[i - 1] = ((const char *)from)[i - 1];
-    return to;
-}
-
-extern void nopal_start(char **environment);
+extern void nopal_start(uint64_t environment);
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment) {
     (void)argc;
     (void)argv;
-    nopal_start(environment);
+    nopal_start((uint64_t)(uintptr_t)environment);
 }

@@ -45,6 +45,7 @@ nopal_slow_enter:
         SAVE
         movl    %edx, %edi
         leaq    40(%rbp), %rsi
+        movq    (%rsi), %rdx
         andq    $-16, %rsp
         call    nopal_enter
         RESTORE
@@ -79,6 +80,7 @@ nopal_slow_leave:
         pushq   %rdx
         leaq    16(%rbp), %rdi
         movq    %rbx, %rsi
+        movq    %rdi, %rdx
         andq    $-16, %rsp
         call    nopal_leave
         movq    %rax, %rbx
@@ -211,6 +213,7 @@ nopal_vectors:
         .quad   nopal_slow_record
         .quad   nopal_slow_leave
         .quad   nopal_personality
+        .quad   0
 
 #endif
-        .section .note.GNU-stack, "", @progbits
+        .section .note.GNU-stack, "", %progbits

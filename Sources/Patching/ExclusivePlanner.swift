@@ -33,7 +33,7 @@ public enum PlanError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .outOfRange(let site, let distance, let isa):
-            "the stub of the site at 0x\(String(site, radix: 16)) lies \(distance) bytes away, but a branch reaches \(isa.branchReach)"
+            "the stub of the site at 0x\(String(site, radix: 16)) lies \(distance) bytes away, but a branch reaches \(isa.branchReachText)"
         case .overlap(let a, let b):
             "the sites at 0x\(String(a, radix: 16)) and 0x\(String(b, radix: 16)) share bytes"
         case .unexpected(let site):
@@ -127,7 +127,7 @@ public enum ExclusivePlanner {
 
 extension InstructionSet {
     /// How far a sled's branch reaches, for messages.
-    var branchReach: String {
+    public var branchReachText: String {
         switch self {
         case .x86_64: "2 GiB"
         case .a64: "128 MiB"

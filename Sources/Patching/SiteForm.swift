@@ -2,9 +2,9 @@
 public enum SiteForm: String, Equatable, Hashable, Sendable, CaseIterable {
     /// As the module's file has it.
     case original
-    /// Armed: `test eax, imm32` over the stub's distance.
+    /// Armed: `test eax, imm32` over the stub's distance; on Arm a NOP, or a branch over the one to the stub.
     case off
-    /// Armed: `jmp stub`.
+    /// Armed: a branch to the stub.
     case on
 }
 
@@ -13,6 +13,7 @@ extension Site {
     ///
     /// - Parameter isStub: whether a runtime address is that of a stub.
     public func form(in code: CodeImage, bias: UInt64, isStub: (UInt64) -> Bool) -> SiteForm? {
+        guard isa == .x86_64 else { return armForm(in: code, bias: bias, isStub: isStub) }
         let start = address &+ bias
         guard let head = code.word(at: start, width: 1), let distance = code.word(at: start &+ 1, width: 4) else {
             return nil
@@ -28,6 +29,7 @@ extension Site {
     /// The stub that an armed site leads to.
     public func stub(in code: CodeImage, bias: UInt64) -> UInt64? {
         let start = address &+ bias
+        guard isa == .x86_64 else { return armBranch(in: code, at: start)?.target }
         guard let distance = code.word(at: start &+ 1, width: 4) else { return nil }
         return start &+ 5 &+ UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: distance)))
     }

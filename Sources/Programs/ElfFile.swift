@@ -88,7 +88,7 @@ final class ElfFile: @unchecked Sendable {
         let is32Bit = header[4] == 1
         guard is32Bit || header[4] == 2 else { throw .malformed(path: path, what: "unknown class") }
         guard header[5] == 1 else { throw .foreignMachine(path: path, machine: "a big-endian machine") }
-        if is32Bit && !(machine == UInt16(EM_ARM) && accepted.contains(.a32)) { throw .is32Bit(path: path) }
+        if is32Bit && machine != UInt16(EM_ARM) { throw .is32Bit(path: path) }
         guard let isa = Self.instructionSet(ofMachine: machine), accepted.contains(isa) else {
             throw .foreignMachine(path: path, machine: Self.name(ofMachine: machine))
         }
@@ -237,6 +237,14 @@ extension ElfFile {
     func dynamicText(at offset: UInt64) -> String? {
         guard let table = dynamicValue(DT_STRTAB), let offset = Int(exactly: offset) else { return nil }
         return loaded(at: table, upTo: Int(Int32.max))?.text(at: offset)
+    }
+
+    /// The path of the loader that runs it; nil where it names none.
+    var loaderPath: String? {
+        guard let segment = segments.first(where: { $0.type == UInt32(PT_INTERP) }),
+            let bytes = file.slice(offset: segment.offset, byteCount: segment.fileByteCount)
+        else { return nil }
+        return bytes.text(at: 0)
     }
 
     /// The build id, empty when there is none.

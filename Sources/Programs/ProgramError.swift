@@ -12,6 +12,15 @@ public enum ProgramError: Error, Equatable, Sendable, CustomStringConvertible {
     case isPrivileged(path: String, what: String)
     case interpreterMissing(script: String, interpreter: String)
 
+    /// What helps besides.
+    private static func remedy(_ machine: String) -> String {
+        switch machine {
+        case "AArch64": "record it with --target qemu-aarch64, or "
+        case "32-bit Arm": "record it with --target qemu-arm, or "
+        default: ""
+        }
+    }
+
     public var description: String {
         switch self {
         case .noSuchProgram(let name, true): "\(name): no such file"
@@ -22,7 +31,7 @@ public enum ProgramError: Error, Equatable, Sendable, CustomStringConvertible {
         case .malformed(let path, let what): "\(path): damaged ELF file: \(what)"
         case .is32Bit(let path): "\(path): a 32-bit program; rebuild it for x86-64 to trace it here"
         case .foreignMachine(let path, let machine):
-            "\(path): built for \(machine), and this is an x86-64 machine; rebuild it for x86-64"
+            "\(path): built for \(machine), and this is an x86-64 machine; \(Self.remedy(machine))rebuild it for x86-64"
         case .notLinked(let path, let what): "\(path): \(what), not a program or shared library; link it first"
         case .isStatic(let path):
             "\(path): statically linked, so no agent can be loaded into it; link it without -static"

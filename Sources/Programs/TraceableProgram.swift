@@ -1,6 +1,7 @@
 import CElfutils
 import CSupport
 import Glibc
+import MachineCode
 
 /// A program that may be recorded, found and checked before it is started.
 public struct TraceableProgram: Sendable {
@@ -13,14 +14,22 @@ public struct TraceableProgram: Sendable {
     /// What a person should know before recording: a script's interpreter is what is traced;
     /// nothing in the program was compiled for tracing.
     public var notes: [String]
+    /// The loader that its file names; nil for a script.
+    public var loader: String?
 }
 
 /// Checks a program to be recorded: found as execvp finds it, executable, dynamically linked
 /// x86-64 ELF, not privileged. A script is answered for by its interpreter. Programs without a
 /// single site pass, with a note: a library that is opened later may have some.
 ///
+/// - Parameters:
+///   - accepted: instruction sets that it may be of.
+///   - sysroot: where its libraries are looked for first; nil for this machine's own.
+///
 /// Throws: one sentence for each of these, see `ProgramError`.
-public func traceableProgram(_ name: String) throws(ProgramError) -> TraceableProgram {
+public func traceableProgram(
+    _ name: String, accepting accepted: Set<InstructionSet> = [.x86_64], sysroot: String? = nil
+) throws(ProgramError) -> TraceableProgram {
     let path = try executablePath(name)
     var program = TraceableProgram(path: path, executable: path, hasSites: true, notes: [])
     if let interpreter = scriptInterpreter(path) {
@@ -29,12 +38,13 @@ public func traceableProgram(_ name: String) throws(ProgramError) -> TraceablePr
         program.notes.append("\(path) is a script: what is traced is its interpreter, \(interpreter)")
     }
     try checkPrivileges(program.executable)
-    let elf = try ElfFile(path: program.executable)
+    let elf = try ElfFile(path: program.executable, accepting: accepted)
+    program.loader = elf.loaderPath
     guard elf.segments.contains(where: { $0.type == UInt32(PT_INTERP) }) else {
         throw elf.dynamicValue(DT_SONAME) != nil
             ? .notLinked(path: program.executable, what: "a shared library") : .isStatic(path: program.executable)
     }
-    program.hasSites = hasSites(elf)
+    program.hasSites = hasSites(elf, sysroot: sysroot)
     if !program.hasSites {
         program.notes.append(
             "\(program.executable) and its libraries have no sites: rebuild with \"$(nopal cflags)\" added to CFLAGS and CXXFLAGS"
@@ -87,10 +97,10 @@ private func checkPrivileges(_ path: String) throws(ProgramError) {
 
 /// Whether the program or one of the libraries it names records sites or calls an entry hook.
 /// Their bytes are not looked at: that is done once, when the program has started.
-private func hasSites(_ elf: ElfFile) -> Bool {
+private func hasSites(_ elf: ElfFile, sysroot: String?) -> Bool {
     if recordsSites(elf) { return true }
-    return neededLibraries(elf).contains { path in
-        guard let library = try? ElfFile(path: path) else { return false }
+    return neededLibraries(elf, sysroot: sysroot).contains { path in
+        guard let library = try? ElfFile(path: path, accepting: [elf.isa]) else { return false }
         return recordsSites(library)
     }
 }
@@ -102,16 +112,19 @@ private func recordsSites(_ elf: ElfFile) -> Bool {
 
 /// The DT_NEEDED libraries, one level deep, where the loader would find them without its cache:
 /// RUNPATH, LD_LIBRARY_PATH, the system's folders.
-private func neededLibraries(_ elf: ElfFile) -> [String] {
+private func neededLibraries(_ elf: ElfFile, sysroot: String?) -> [String] {
     let origin = realpath(elf.path, nil).map { resolved in
         defer { free(resolved) }
         return String(cString: resolved).split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
     }
     var folders = getenv("LD_LIBRARY_PATH").map { String(cString: $0) }.map { [$0] } ?? []
     folders += (elf.dynamicValues(DT_RUNPATH) + elf.dynamicValues(DT_RPATH)).compactMap(elf.dynamicText)
+    let standard =
+        sysroot.map { ["\($0)/lib", "\($0)/usr/lib"] }
+        ?? ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/local/lib", "/lib64", "/usr/lib64", "/usr/lib"]
     let searched =
         folders.flatMap { $0.split(separator: ":") }.map { expanded(String($0), origin: origin ?? ".") }
-        + ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/local/lib", "/lib64", "/usr/lib64", "/usr/lib"]
+        + standard
     return elf.dynamicValues(DT_NEEDED).compactMap(elf.dynamicText).compactMap { name in
         if name.contains("/") { return name }
         return searched.lazy.map { "\($0)/\(name)" }.first { access($0, R_OK) == 0 }

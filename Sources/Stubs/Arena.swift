@@ -1,4 +1,5 @@
 import MachineCode
+import Patching
 import TraceFormat
 
 /// One stub to be generated.
@@ -26,9 +27,14 @@ public struct AgentAddresses: Equatable, Sendable {
     public var leave: UInt64
     /// 0 for an unwinder that must find none.
     public var personality: UInt64
+    /// What stubs call for the time; 0 where they read a counter.
+    public var clock: UInt64
     public var state: ThreadStateLayout
 
-    public init(enter: UInt64, record: UInt64, leave: UInt64, personality: UInt64, state: ThreadStateLayout) {
+    public init(
+        enter: UInt64, record: UInt64, leave: UInt64, personality: UInt64, clock: UInt64 = 0, state: ThreadStateLayout
+    ) {
+        self.clock = clock
         self.enter = enter
         self.record = record
         self.leave = leave
@@ -41,10 +47,10 @@ public struct AgentAddresses: Equatable, Sendable {
 ///
 /// ```
 /// 0     addresses of the agent's slow paths (Bundle.ArenaOffset)
-/// 64    three thunks of 16 bytes
-/// 128   frame codes of both kinds of stub, one byte for each byte of code
-/// 1024  stubs with an exit, then stubs without, each at a multiple of 16
-/// ...   the unwind table, .eh_frame format; then an image for debuggers
+/// 64    thunks of 16 bytes
+/// 128   frame codes of both kinds of stub, one byte for each byte of code (not on AArch64)
+/// 2048  stubs with an exit, then stubs without, each at a multiple of 16
+/// ...   the unwind table: .eh_frame format, on 32-bit Arm as `ArmFrameCode` says; then an image for debuggers
 /// ```
 /// All distances are relative to the arena's address, so it must be mapped exactly there.
 public struct Arena: Sendable {
@@ -56,20 +62,18 @@ public struct Arena: Sendable {
     /// The runtime range of all stubs.
     public let stubRange: Range<UInt64>
 
-    static let thunksOffset = 64
-    static let thunkByteCount = 16
     static let frameCodesOffset = 128
-    static let stubsOffset = 1024
+    static let stubsOffset = 2048
 
     /// The size that an arena for so many sites takes at most; what must be found free near them.
-    public static func byteCount(siteCount: Int) -> Int {
-        let template = StubTemplate.entryAndExit(ThreadStateLayout(base: 0), depthLimited: true)
-        let used = stubsOffset + siteCount * stride(template) + maximumTablesByteCount
-        return (used + 4095) / 4096 * 4096
+    public static func byteCount(siteCount: Int, isa: InstructionSet = .x86_64) -> Int {
+        // The largest that there is: far from the thread pointer, limited, asking for the time.
+        let kind = StubKind(isa: isa, depthLimited: true, readsCounter: false)
+        let state = ThreadStateLayout(base: isa == .x86_64 ? 0 : 0x7f_ffff)
+        let stride = (try? kind.entryAndExit(state)).map(Arena.stride) ?? 1024
+        let tables = 2 * UnwindTable.maximumByteCount(siteCount: siteCount, isa: isa) + 1024
+        return (stubsOffset + siteCount * stride + tables + 4095) / 4096 * 4096
     }
-
-    /// Unwind table and debugger's image, which holds it once more.
-    private static let maximumTablesByteCount = 2 * UnwindTable.maximumByteCount + 1024
 
     private static func note(imageOffset: Int, byteCount: Int, in bytes: inout [UInt8]) {
         var writer = ByteWriter()
@@ -78,24 +82,26 @@ public struct Arena: Sendable {
         for (index, byte) in writer.bytes.enumerated() { bytes[Bundle.ArenaOffset.imageOffset + index] = byte }
     }
 
-    private static func stride(_ template: StubTemplate) -> Int { (template.bytes.count + 15) / 16 * 16 }
+    static func stride(_ template: StubTemplate) -> Int { (template.bytes.count + 15) / 16 * 16 }
 
     /// Generates the arena.
     ///
     /// Throws: `.outOfRange` when a site is farther from the arena than a branch reaches.
     public init(
-        at address: UInt64, agent: AgentAddresses, requests: [StubRequest], depthLimited: Bool = false
+        at address: UInt64, agent: AgentAddresses, requests: [StubRequest], kind: StubKind = StubKind()
     ) throws(StubError) {
-        let full = StubTemplate.entryAndExit(agent.state, depthLimited: depthLimited)
-        let short = StubTemplate.entryOnly(agent.state)
-        var bytes = Arena.head(agent, full, short)
-        bytes.reserveCapacity(Arena.byteCount(siteCount: requests.count))
+        let full = try kind.entryAndExit(agent.state)
+        let short = try kind.entryOnly(agent.state)
+        var bytes = try Arena.head(agent, full, short, kind.isa)
+        bytes.reserveCapacity(Arena.byteCount(siteCount: requests.count, isa: kind.isa))
         var stubs = [UInt64](repeating: 0, count: requests.count)
+        let filling = (try? ArenaThunks.filling(kind.isa)) ?? [0]
         for template in [full, short] {
-            let code = template.bytes + Array(repeating: 0xcc, count: Arena.stride(template) - template.bytes.count)
+            var code = template.bytes
+            while code.count < Arena.stride(template) { code += filling }
             for (index, request) in requests.enumerated() where request.hasExit == (template.returnOffset != nil) {
                 stubs[index] = address &+ UInt64(bytes.count)
-                try Arena.append(template, code, request, arena: address, to: &bytes)
+                try Arena.append(template, code, request, arena: address, kind.isa, to: &bytes)
             }
         }
         stubRange = address &+ UInt64(Arena.stubsOffset)..<address &+ UInt64(bytes.count)
@@ -103,9 +109,11 @@ public struct Arena: Sendable {
         let fullCount = requests.count { $0.hasExit }
         let unwindTable = UnwindTable.bytes(
             runs: Arena.runs(address, full, fullCount, short, requests.count - fullCount),
-            personality: agent.personality)
+            personality: agent.personality, isa: kind.isa, at: address &+ UInt64(unwindTableOffset),
+            personalityWay: address &+ UInt64(Bundle.ArenaOffset.personalityWay))
         let image = DebuggerImage.bytes(
-            stubs: stubRange, unwindTable: unwindTable, unwindTableAddress: address &+ UInt64(unwindTableOffset))
+            stubs: stubRange, unwindTable: unwindTable, unwindTableAddress: address &+ UInt64(unwindTableOffset),
+            isa: kind.isa)
         bytes += unwindTable
         Arena.note(imageOffset: bytes.count, byteCount: image.count, in: &bytes)
         bytes += image
@@ -113,13 +121,14 @@ public struct Arena: Sendable {
         self.stubs = stubs
     }
 
-    /// Where stubs keep the distance to their body: for each kind of stub, offsets of four bytes each that count
-    /// from their own end.
-    public static func bodyHoles() -> [[Int]] {
+    /// Where stubs keep the way to their body: for each kind of stub, offsets of four bytes each. On x86-64 distances
+    /// that count from their own end, on Arm branches, or addresses.
+    public static func bodyHoles(isa: InstructionSet = .x86_64) -> [[Int]] {
         let state = ThreadStateLayout(base: 0)
-        return [
-            StubTemplate.entryAndExit(state), .entryAndExit(state, depthLimited: true), .entryOnly(state),
-        ].map { template in template.holes.filter { $0.hole == .body }.map(\.offset) }
+        let kinds = [false, true].map { StubKind(isa: isa, depthLimited: $0) }
+        let templates =
+            kinds.compactMap { try? $0.entryAndExit(state) } + kinds.prefix(1).compactMap { try? $0.entryOnly(state) }
+        return templates.map { template in template.holes.filter { $0.hole == .body }.map(\.offset) }
     }
 
     private static func runs(
@@ -128,26 +137,36 @@ public struct Arena: Sendable {
         let first = address &+ UInt64(stubsOffset)
         let codes = address &+ UInt64(frameCodesOffset)
         return [
-            StubRun(start: first, stubCount: fullCount, stride: stride(full), frameCodes: codes),
+            StubRun(
+                start: first, stubCount: fullCount, stride: stride(full), frameCodes: codes, frames: full.armFrames),
             StubRun(
                 start: first &+ UInt64(fullCount * stride(full)), stubCount: shortCount, stride: stride(short),
-                frameCodes: codes &+ UInt64(stride(full))),
+                frameCodes: codes &+ UInt64(stride(full)), frames: short.armFrames),
         ]
     }
 
-    private static func head(_ agent: AgentAddresses, _ full: StubTemplate, _ short: StubTemplate) -> [UInt8] {
+    private static func head(
+        _ agent: AgentAddresses, _ full: StubTemplate, _ short: StubTemplate, _ isa: InstructionSet
+    ) throws(StubError) -> [UInt8] {
         var writer = ByteWriter()
-        for value in [agent.enter, agent.record, agent.leave, agent.personality] { writer.fixed(value) }
+        for value in [agent.enter, agent.record, agent.leave, agent.personality, 0, 0, agent.clock] {
+            writer.fixed(value)
+        }
         var bytes = writer.bytes
-        bytes += Array(repeating: 0, count: thunksOffset - bytes.count)
-        for thunk in StubThunk.allCases {
-            let after = thunksOffset + thunk.rawValue * thunkByteCount + 6
-            var code = X86Instruction.jumpMemory(.rip(Int32(thunk.rawValue * 8 - after))).encoded
-            while code.count < thunkByteCount { code += X86Instruction.breakpoint.encoded }
-            bytes += code
+        do {
+            // 32-bit Arm: index tables name a personality that is no farther than 1 GiB.
+            bytes +=
+                isa == .a32 || isa == .t32
+                ? try A32StubInstruction.loadLiteral(
+                    15, Int64(Bundle.ArenaOffset.personality - Bundle.ArenaOffset.personalityWay)
+                ).encodedBytes() : []
+            bytes += Array(repeating: 0, count: ArenaThunks.offset - bytes.count)
+            bytes += try ArenaThunks.bytes(isa)
+        } catch {
+            throw .unencodable("\(error)")
         }
         bytes += Array(repeating: 0, count: frameCodesOffset - bytes.count)
-        for template in [full, short] {
+        for template in [full, short] where isa != .a64 {
             bytes += template.frames
             bytes += Array(repeating: 0, count: stride(template) - template.frames.count)
         }
@@ -158,26 +177,23 @@ public struct Arena: Sendable {
 
     /// - Parameter code: the template's bytes, padded to its stride.
     private static func append(
-        _ template: StubTemplate, _ code: [UInt8], _ request: StubRequest, arena: UInt64, to bytes: inout [UInt8]
+        _ template: StubTemplate, _ code: [UInt8], _ request: StubRequest, arena: UInt64, _ isa: InstructionSet,
+        to bytes: inout [UInt8]
     ) throws(StubError) {
         let start = bytes.count
         bytes.append(contentsOf: code)
-        for (offset, hole) in template.holes {
-            let after = UInt64(start + offset + 4)
-            let value: UInt32
+        for (offset, hole, form) in template.holes {
+            let at = arena &+ UInt64(start + offset)
+            let target: UInt64
             switch hole {
             case .entryWord:
-                value = EventWord.upperHalf(
-                    kind: request.hasExit ? .entry : .entryOnly, payload: request.function)
-            case .exitWord:
-                value = EventWord.upperHalf(kind: .exit, payload: request.function)
-            case .thunk(let thunk):
-                value = UInt32(truncatingIfNeeded: thunksOffset + thunk.rawValue * thunkByteCount - Int(after))
-            case .body:
-                let distance = Int64(bitPattern: request.body &- (arena &+ after))
-                guard let near = Int32(exactly: distance) else { throw .outOfRange(distance) }
-                value = UInt32(bitPattern: near)
+                target = UInt64(
+                    EventWord.upperHalf(kind: request.hasExit ? .entry : .entryOnly, payload: request.function))
+            case .exitWord: target = UInt64(EventWord.upperHalf(kind: .exit, payload: request.function))
+            case .thunk(let thunk): target = arena &+ UInt64(ArenaThunks.place(thunk))
+            case .body: target = request.body
             }
+            let value = try form.value(of: target, at: at, isa)
             bytes.withUnsafeMutableBytes {
                 $0.storeBytes(of: value.littleEndian, toByteOffset: start + offset, as: UInt32.self)
             }
@@ -185,14 +201,40 @@ public struct Arena: Sendable {
     }
 }
 
+extension StubHoleForm {
+    /// The four bytes that a hole at `at` is filled with.
+    func value(of target: UInt64, at: UInt64, _ isa: InstructionSet) throws(StubError) -> UInt32 {
+        let distance = Int64(bitPattern: target &- at)
+        do {
+            switch self {
+            case .number: return UInt32(truncatingIfNeeded: target)
+            case .distance:
+                guard let near = Int32(exactly: distance - 4) else { throw StubError.outOfRange(distance, isa) }
+                return UInt32(bitPattern: near)
+            case .branch where isa == .a64: return try A64Instruction.branch(distance).encoded()
+            case .branch: return try A32Instruction.branch(distance).encoded()
+            case .branchLink where isa == .a64: return try A64Instruction.branchLink(distance).encoded()
+            case .branchLink: return try A32Instruction.branchLink(distance).encoded()
+            case .branchLinkThumb: return try A32StubInstruction.branchLinkThumb(distance).encoded()
+            case .address: return UInt32(truncatingIfNeeded: isa == .t32 ? target | 1 : target)
+            }
+        } catch {
+            throw .outOfRange(distance, isa)
+        }
+    }
+}
+
 public enum StubError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The arena lies farther from a site than a 32-bit displacement reaches; bytes.
-    case outOfRange(Int64)
+    /// The arena lies farther from a site than a branch reaches; bytes.
+    case outOfRange(Int64, InstructionSet)
+    /// An instruction of a stub has no room for what it needs; the reason ends the sentence.
+    case unencodable(String)
 
     public var description: String {
         switch self {
-        case .outOfRange(let distance):
-            "a site lies \(distance) bytes from its stub, but a branch reaches 2 GiB"
+        case .outOfRange(let distance, let isa):
+            "a site lies \(distance) bytes from its stub, but a branch reaches \(isa.branchReachText)"
+        case .unencodable(let reason): "no stub can be made: \(reason)"
         }
     }
 }

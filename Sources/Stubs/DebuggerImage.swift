@@ -1,3 +1,4 @@
+import MachineCode
 import TraceFormat
 
 /// A small ELF image that tells a debugger about an arena, through GDB's JIT interface: where the
@@ -27,7 +28,12 @@ enum DebuggerImage {
     /// - Parameters:
     ///   - stubs: the runtime range of all stubs.
     ///   - unwindTable: the arena's .eh_frame, which lies at `unwindTableAddress`.
-    static func bytes(stubs: Range<UInt64>, unwindTable: [UInt8], unwindTableAddress: UInt64) -> [UInt8] {
+    ///
+    /// Empty on 32-bit Arm, whose debuggers read no such unwind table.
+    static func bytes(
+        stubs: Range<UInt64>, unwindTable: [UInt8], unwindTableAddress: UInt64, isa: InstructionSet = .x86_64
+    ) -> [UInt8] {
+        guard let machine = machine(isa) else { return [] }
         let alloc: UInt64 = 2
         let execute: UInt64 = 4
         var sections = [
@@ -43,7 +49,16 @@ enum DebuggerImage {
             Section(name: ".shstrtab", type: 3),
         ]
         sections[5].bytes = sections.flatMap { Array($0.name.utf8) + [0] }
-        return header(sectionCount: sections.count) + body(sections)
+        return header(machine, sectionCount: sections.count) + body(sections)
+    }
+
+    /// The number of a machine of 64 bits in an ELF header.
+    private static func machine(_ isa: InstructionSet) -> UInt16? {
+        switch isa {
+        case .x86_64: 62
+        case .a64: 183
+        case .a32, .t32: nil
+        }
     }
 
     /// The null symbol, and one function that spans all stubs.
@@ -59,12 +74,12 @@ enum DebuggerImage {
         return writer.bytes
     }
 
-    private static func header(sectionCount: Int) -> [UInt8] {
+    private static func header(_ machine: UInt16, sectionCount: Int) -> [UInt8] {
         var writer = ByteWriter()
         for byte in [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0] as [UInt8] { writer.fixed(byte) }
         writer.fixed(UInt64(0))
         writer.fixed(UInt16(2))  // ET_EXEC: addresses are final
-        writer.fixed(UInt16(62))  // x86-64
+        writer.fixed(machine)
         writer.fixed(UInt32(1))
         writer.fixed(UInt64(0))  // entry
         writer.fixed(UInt64(0))  // program headers

@@ -1,4 +1,19 @@
 import MachineCode
+import TraceFormat
+
+/// How a hole is filled in.
+public enum StubHoleForm: Equatable, Sendable {
+    /// The number itself.
+    case number
+    /// x86-64: a distance that counts from the hole's end.
+    case distance
+    /// Arm: a whole B, BL, or BLX to T32.
+    case branch
+    case branchLink
+    case branchLinkThumb
+    /// The runtime address; of T32 code its lowest bit is set.
+    case address
+}
 
 /// What differs between two stubs of one arena: four bytes to fill in at a fixed offset.
 public enum StubHole: Equatable, Sendable {
@@ -12,11 +27,23 @@ public enum StubHole: Equatable, Sendable {
     case thunk(StubThunk)
 }
 
-/// The ways out of a stub into the agent, in the order of `Bundle.ArenaOffset`.
+/// The ways out of a stub into the agent, in the order of an arena's thunks.
 public enum StubThunk: Int, Sendable, CaseIterable {
     case enter = 0
     case record = 1
     case leave = 2
+    /// The time, where stubs may not read it; Arm only.
+    case clock = 3
+
+    /// Where an arena has the address that it jumps through.
+    var addressOffset: Int {
+        switch self {
+        case .enter: Bundle.ArenaOffset.enter
+        case .record: Bundle.ArenaOffset.record
+        case .leave: Bundle.ArenaOffset.leave
+        case .clock: Bundle.ArenaOffset.clock
+        }
+    }
 }
 
 /// A place that forward jumps of a stub lead to.

@@ -1,16 +1,18 @@
 import MachineCode
 import TraceFormat
 
-/// The code of every stub of one kind, before its holes are filled.
+/// The code of every stub of one kind, before its holes are filled: here x86-64's.
 ///
 /// Register use: on the way in, every register reaches the body as the caller left it (r11 too:
 /// `preserve_none` passes an argument there); only flags change, which are dead at an entry. On
 /// the way out everything but r11 and flags does, which no convention returns a value in.
 public struct StubTemplate: Sendable {
     public let bytes: [UInt8]
-    public let holes: [(offset: Int, hole: StubHole)]
-    /// For every byte, where an unwinder finds the caller: see `StubFrame.code`.
+    public let holes: [(offset: Int, hole: StubHole, form: StubHoleForm)]
+    /// For every byte, where an unwinder finds the caller: see `StubFrame.code`, `ArmStubFrame.code`.
     let frames: [UInt8]
+    /// Arm: the same, for every word.
+    let armFrames: [ArmStubFrame]
     /// The offset of the instruction that the body returns to; nil when the stub has no exit.
     public let returnOffset: Int?
 
@@ -18,8 +20,21 @@ public struct StubTemplate: Sendable {
         var linked = assembler
         linked.link()
         bytes = linked.bytes
-        holes = linked.holes
+        holes = linked.holes.map { hole in
+            let isNumber = hole.hole == .entryWord || hole.hole == .exitWord
+            return (hole.offset, hole.hole, isNumber ? .number : .distance)
+        }
         frames = linked.frames
+        armFrames = []
+        self.returnOffset = returnOffset
+    }
+
+    /// - Parameter assembler: one that is linked.
+    init(_ assembler: ArmStubAssembler, returnOffset: Int?) {
+        bytes = assembler.words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+        holes = assembler.holes
+        frames = assembler.frames.flatMap { Array(repeating: $0.code, count: 4) }
+        armFrames = assembler.frames
         self.returnOffset = returnOffset
     }
 

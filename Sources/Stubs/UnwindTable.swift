@@ -1,3 +1,4 @@
+import MachineCode
 import TraceFormat
 
 /// A run of stubs of one kind: what one entry of the unwind table covers. Runtime addresses.
@@ -7,6 +8,8 @@ struct StubRun {
     var stride: Int
     /// Where the frame codes of the kind's template lie, one byte for each byte of code.
     var frameCodes: UInt64
+    /// Arm: the frames of its words.
+    var frames: [ArmStubFrame] = []
 }
 
 /// The unwind table of an arena, in .eh_frame format: one CIE and one FDE a kind of stub.
@@ -20,7 +23,10 @@ struct StubRun {
 /// rsp + 1, with a rule of its own for rsp.
 /// Source: DWARF 5 section 6.4; LSB 5 "Exception Frames"; register numbers of the x86-64 psABI.
 public enum UnwindTable {
-    public static let maximumByteCount = 768
+    /// An upper bound.
+    static func maximumByteCount(siteCount: Int, isa: InstructionSet) -> Int {
+        isa == .a64 ? 768 + siteCount * A64UnwindTable.maximumEntryByteCount : 768
+    }
 
     private enum Register {
         static let rbx: UInt8 = 3
@@ -30,7 +36,21 @@ public enum UnwindTable {
 
     /// - Parameter personality: runtime address of the routine that is told of every unwound frame;
     ///   0 for none.
-    static func bytes(runs: [StubRun], personality: UInt64) -> [UInt8] {
+    /// - Parameters:
+    ///   - address: where the table will lie.
+    ///   - personalityWay: a place in the arena from where the personality is reached.
+    static func bytes(
+        runs: [StubRun], personality: UInt64, isa: InstructionSet = .x86_64, at address: UInt64 = 0,
+        personalityWay: UInt64 = 0
+    ) -> [UInt8] {
+        switch isa {
+        case .x86_64: bytes(runs: runs, personality: personality)
+        case .a64: A64UnwindTable.bytes(runs: runs, personality: personality)
+        case .a32, .t32: ArmIndexTable.bytes(runs: runs, at: address, personalityWay: personalityWay)
+        }
+    }
+
+    private static func bytes(runs: [StubRun], personality: UInt64) -> [UInt8] {
         var table = ByteWriter()
         let cie = self.cie(personality: personality)
         table.fixed(UInt32(cie.count))
@@ -140,7 +160,7 @@ public enum UnwindTable {
 }
 
 extension ByteWriter {
-    fileprivate mutating func append(_ bytes: [UInt8]) {
+    mutating func append(_ bytes: [UInt8]) {
         for byte in bytes { fixed(byte) }
     }
 
@@ -151,7 +171,7 @@ extension ByteWriter {
     }
 
     /// Pads with zeros (DW_CFA_nop) until count + plus is a multiple.
-    fileprivate mutating func align(to multiple: Int, plus: Int) {
+    mutating func align(to multiple: Int, plus: Int) {
         while (bytes.count + plus) % multiple != 0 { fixed(UInt8(0)) }
     }
 }

@@ -36,6 +36,9 @@ struct RecordCommand: ParsableCommand {
             nothing is lost. With drop, events are lost and counted. With overwrite, the last \
             events are kept and written when the program has ended: a flight recorder.
 
+            With --target, a program for AArch64 or 32-bit Arm runs in qemu's emulator, and its trace opens here as any \
+            other. 'nopal enable', 'disable' and 'status' work meanwhile; threads are never stopped.
+
             The exit status is the program's, or 128 + N when signal N ended it. When nopal itself \
             fails it is 125; 126 when the program cannot be traced; 127 when there is no such program.
 
@@ -43,9 +46,23 @@ struct RecordCommand: ParsableCommand {
               nopal record -- ./server --port 8080
               nopal record -F 'parse_*' -N '*_debug' -o parse.trace -- ./tool input.json
               nopal record --when-full overwrite --buffer 8M -- ./long-running
+              nopal record --target qemu-aarch64 -L /usr/aarch64-linux-gnu -- ./arm-program
             """)
 
     @OptionGroup var recording: RecordingArguments
+
+    @Option(
+        help: ArgumentHelp(
+            "Run a program of another instruction set in an emulator: qemu-aarch64 or qemu-arm.",
+            valueName: "emulator"))
+    var target: String?
+
+    @Option(
+        name: .customShort("L"),
+        help: ArgumentHelp(
+            "With --target: the folder that has the program's loader and libraries.", valueName: "folder"),
+        completion: .directory)
+    var sysroot: String?
 
     @Flag(help: "Run the program even when nothing in it can be traced.")
     var force = false
@@ -58,14 +75,16 @@ struct RecordCommand: ParsableCommand {
         guard !command.isEmpty else {
             throw ValidationError("no program to run: nopal record [options] -- PROGRAM [ARGUMENTS]")
         }
+        if sysroot != nil && target == nil { throw ValidationError("-L goes with --target") }
     }
 
     func run() throws {
-        let program = try findProgram()
+        let target = try findTarget()
+        let program = try findProgram(target)
         let session: Session
         let outcome: SessionOutcome
         do {
-            session = try Session(options(program))
+            session = try Session(options(program, target))
             outcome = try session.run()
         } catch {
             throw Failure.say("\(error)", status: Failure.own)
@@ -83,9 +102,18 @@ struct RecordCommand: ParsableCommand {
         _exit(status == 0 && (outcome.isIncomplete || !outcome.wasTraced) ? Failure.own : status)
     }
 
-    private func findProgram() throws -> TraceableProgram {
+    private func findTarget() throws -> Target? {
+        guard let name = target else { return nil }
+        do { return try Target(name: name, sysroot: sysroot) } catch {
+            throw Failure.say("\(error)", status: Failure.untraceable)
+        }
+    }
+
+    private func findProgram(_ target: Target?) throws -> TraceableProgram {
         do {
-            let program = try traceableProgram(command[0])
+            let program = try traceableProgram(
+                command[0], accepting: target?.readable ?? [.x86_64], sysroot: target?.sysroot)
+            do { try target?.check(program) } catch { throw Failure.say("\(error)", status: Failure.untraceable) }
             if !program.hasSites && !force {
                 throw Failure.say(
                     program.notes.joined(separator: "; ") + " (--force runs it all the same)",
@@ -95,12 +123,12 @@ struct RecordCommand: ParsableCommand {
             return program
         } catch let error as ProgramError {
             if case .noSuchProgram = error { throw Failure.say("\(error)", status: Failure.missing) }
-            throw Failure.say("\(error)", status: Failure.untraceable)
+            throw Failure.say(target?.sentence(on: error) ?? "\(error)", status: Failure.untraceable)
         }
     }
 
-    private func options(_ program: TraceableProgram) throws -> SessionOptions {
-        try recording.options(.program(executable: program.path, arguments: command))
+    private func options(_ program: TraceableProgram, _ target: Target?) throws -> SessionOptions {
+        try recording.options(.program(executable: program.path, arguments: command), target: target)
     }
 
     private func programStatus(_ waitStatus: Int32) -> Int32 {

@@ -40,15 +40,17 @@ struct RecordingArguments: ParsableArguments {
         if buffer.byteCount > 1 << 40 { throw ValidationError("--buffer: more than 1024G cannot be had") }
     }
 
-    func options(_ subject: SessionOptions.Subject) throws -> SessionOptions {
+    func options(_ subject: SessionOptions.Subject, target: Target? = nil) throws -> SessionOptions {
         let texts =
             only.flatMap { ["-F", $0] } + never.flatMap { ["-N", $0] } + (depth.map { ["-D", "\($0)"] } ?? [])
-        return SessionOptions(
+        var options = SessionOptions(
             subject: subject, outputPath: output,
             selection: Selection(
                 filter: FunctionFilter(only: only, never: never), recordsExits: !noExits, depthLimit: depth),
             filterTexts: texts, bufferByteCount: buffer.byteCount, whenFull: whenFull,
-            agentPath: try AgentLocation.find())
+            agentPath: try target.map { try AgentLocation.find(name: $0.agentName) } ?? AgentLocation.find())
+        options.target = target
+        return options
     }
 
     /// What a session that has ended has to say.

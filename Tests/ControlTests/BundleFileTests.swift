@@ -33,7 +33,7 @@ import TraceFormat
         let text = Self.bias + 0x1000..<Self.bias + 0x9000
         let bundle = try BundleFile(
             sites: sites, text: text, bias: Self.bias, arenaAddress: Self.arenaAddress, agent: Self.agent,
-            depthLimited: false)
+            kind: StubKind())
         defer { close(bundle.descriptor) }
         let requests = sites.map {
             StubRequest(
@@ -62,8 +62,13 @@ import TraceFormat
         #expect(bytes[arena.bytes.count..<Int(fields[1])].allSatisfy { $0 == 0 })
         var reader = ByteReader(bytes[Int(fields[1])...])
         #expect(try (0..<plan.steps.count).map { _ in try Self.step(&reader) } == plan.steps)
-        #expect(
-            try (0..<count).map { _ in try reader.fixed(UInt64.self) } == requests.map(\.site))
+        for request in requests {
+            let site = [
+                try reader.fixed(UInt64.self), UInt64(try reader.fixed(UInt32.self)),
+                UInt64(try reader.fixed(UInt32.self)),
+            ]
+            #expect(site == [request.site, 0xe9, 0xa9])
+        }
         #expect(reader.isAtEnd)
     }
 
@@ -71,7 +76,7 @@ import TraceFormat
         #expect(throws: StubError.self) {
             try BundleFile(
                 sites: [Self.site(0)], text: 0..<4096, bias: Self.bias, arenaAddress: Self.arenaAddress + (4 << 30),
-                agent: Self.agent, depthLimited: false)
+                agent: Self.agent)
         }
     }
 

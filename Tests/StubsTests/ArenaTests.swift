@@ -26,13 +26,14 @@ import TraceFormat
 
     @Test func thunksJumpThroughTheirSlots() throws {
         let arena = try Arena(at: Self.address, agent: Self.agent, requests: Self.requests(3))
-        let slots = [Bundle.ArenaOffset.enter, Bundle.ArenaOffset.record, Bundle.ArenaOffset.leave]
-        #expect(slots.map { Self.word(arena.bytes, $0) } == [Self.agent.enter, Self.agent.record, Self.agent.leave])
+        let slots = StubThunk.allCases.map(\.addressOffset)
+        let ways = [Self.agent.enter, Self.agent.record, Self.agent.leave, Self.agent.clock]
+        #expect(slots.map { Self.word(arena.bytes, $0) } == ways)
         #expect(Self.word(arena.bytes, Bundle.ArenaOffset.personality) == Self.agent.personality)
         let decoder = try #require(Disassembler())
         for thunk in StubThunk.allCases {
-            let start = Arena.thunksOffset + thunk.rawValue * Arena.thunkByteCount
-            let code = decoder.decode(Array(arena.bytes[start..<start + Arena.thunkByteCount]))
+            let start = ArenaThunks.place(thunk)
+            let code = decoder.decode(Array(arena.bytes[start..<start + ArenaThunks.byteCount]))
             let jump = try #require(code.first)
             #expect(
                 jump.text == "jmp qword ptr [rip - 0x\(String(start + jump.end - slots[thunk.rawValue], radix: 16))]")
@@ -42,7 +43,8 @@ import TraceFormat
 
     @Test(arguments: [false, true]) func stubsLeadToTheirFunctions(depthLimited: Bool) throws {
         let requests = Self.requests(20)
-        let arena = try Arena(at: Self.address, agent: Self.agent, requests: requests, depthLimited: depthLimited)
+        let arena = try Arena(
+            at: Self.address, agent: Self.agent, requests: requests, kind: StubKind(depthLimited: depthLimited))
         for (request, stub) in zip(requests, arena.stubs) {
             #expect(arena.stubRange.contains(stub) && stub % 16 == 0)
             try check(request, stub, arena, depthLimited)
@@ -58,12 +60,12 @@ import TraceFormat
         let code = try #require(Disassembler()).decode(
             Array(arena.bytes[start..<start + template.bytes.count]), at: stub)
         try #require(code.last?.end == template.bytes.count)
-        for (offset, hole) in template.holes {
+        for (offset, hole, _) in template.holes {
             let instruction = try #require(code.first { $0.end == offset + 4 })
             switch hole {
             case .body: #expect(instruction.operands == "0x" + String(request.site + 5, radix: 16))
             case .thunk(let thunk):
-                let place = Self.address + UInt64(Arena.thunksOffset + thunk.rawValue * Arena.thunkByteCount)
+                let place = Self.address + UInt64(ArenaThunks.place(thunk))
                 #expect(instruction.operands == "0x" + String(place, radix: 16))
             case .entryWord:
                 let kind: EventKind = request.hasExit ? .entry : .entryOnly
@@ -77,7 +79,8 @@ import TraceFormat
 
     /// The frame codes that the unwind rules look into are those of the stub at that place.
     @Test func frameCodesStandBeforeTheStubs() throws {
-        let arena = try Arena(at: Self.address, agent: Self.agent, requests: Self.requests(4), depthLimited: true)
+        let arena = try Arena(
+            at: Self.address, agent: Self.agent, requests: Self.requests(4), kind: StubKind(depthLimited: true))
         let full = StubTemplate.entryAndExit(Self.agent.state, depthLimited: true)
         let short = StubTemplate.entryOnly(Self.agent.state)
         let start = Arena.frameCodesOffset
@@ -93,7 +96,8 @@ import TraceFormat
             let requests = (0..<count).map {
                 StubRequest(site: Self.address, function: UInt32($0 + 1), hasExit: hasExit($0))
             }
-            let arena = try Arena(at: Self.address, agent: Self.agent, requests: requests, depthLimited: depthLimited)
+            let arena = try Arena(
+                at: Self.address, agent: Self.agent, requests: requests, kind: StubKind(depthLimited: depthLimited))
             #expect(arena.bytes.count <= Arena.byteCount(siteCount: count))
             #expect(arena.stubs.count == count)
         }

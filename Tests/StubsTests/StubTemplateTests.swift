@@ -31,7 +31,7 @@ import Testing
         let template = Self.templates[index].template
         let code = try Self.decode(template)
         let starts = Set(code.map(\.offset))
-        for (offset, hole) in template.holes {
+        for (offset, hole, _) in template.holes {
             let instruction = try #require(code.first { $0.end == offset + 4 })
             switch hole {
             case .entryWord: #expect(instruction.mnemonic == "mov" && instruction.operands.hasSuffix(", 0"))

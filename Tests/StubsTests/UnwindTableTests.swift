@@ -17,7 +17,8 @@ import TraceFormat
     @Test(arguments: [false, true]) func rulesFindTheCaller(depthLimited: Bool) throws {
         let requests = ArenaTests.requests(30)
         let agent = ArenaTests.agent
-        let arena = try Arena(at: ArenaTests.address, agent: agent, requests: requests, depthLimited: depthLimited)
+        let arena = try Arena(
+            at: ArenaTests.address, agent: agent, requests: requests, kind: StubKind(depthLimited: depthLimited))
         let unwinder = try Unwinder(image: Self.image(of: arena))
         let templates: [Bool: StubTemplate] = [
             true: .entryAndExit(agent.state, depthLimited: depthLimited), false: .entryOnly(agent.state),
@@ -73,7 +74,7 @@ import TraceFormat
         for count in [0, 1, 2, 1000] {
             let arena = try Arena(at: ArenaTests.address, agent: ArenaTests.agent, requests: ArenaTests.requests(count))
             let end = Int(ArenaTests.word(arena.bytes, Bundle.ArenaOffset.imageOffset))
-            #expect(end - arena.unwindTableOffset <= UnwindTable.maximumByteCount)
+            #expect(end - arena.unwindTableOffset <= UnwindTable.maximumByteCount(siteCount: count, isa: .x86_64))
         }
     }
 

@@ -37,8 +37,8 @@ struct nopal_thread {
 /// (`shadow_top` is raised first) looks like a slot above every stack pointer.
 struct nopal_entry {
     uint64_t return_address;
-    uint64_t saved;        // the caller's rbx
-    uint64_t negated_slot; // minus the address where the return address stood
+    uint64_t saved;        // the caller's rbx, x19 or r4
+    uint64_t negated_slot; // minus the stack pointer at the entry, in the machine's word size
     uint32_t exit_word;    // upper half of the exit's event word
     uint32_t unused;
 };
@@ -49,6 +49,7 @@ int64_t nopal_thread_state_offset(void);
 /// Addresses that the host builds into arenas.
 struct nopal_vector_table {
     uint64_t enter, record, leave, personality;
+    uint64_t clock; // 0 where a stub reads a counter by itself, always
 };
 extern const struct nopal_vector_table nopal_vectors;
 
@@ -69,7 +70,7 @@ void nopal_unwinder_init(int argc, char **argv, char **envp);
 /// GDB's JIT interface: a debugger reads the list, and stops in the function.
 struct nopal_jit_entry {
     struct nopal_jit_entry *next, *previous;
-    uint64_t image;  // its address
+    uintptr_t image; // its address
     uint64_t byte_count;
 };
 void nopal_jit_register(uint32_t index, uint64_t image, uint64_t byte_count);
@@ -80,62 +81,65 @@ uint64_t nopal_restorer_address(void);
 
 static inline void nopal_compiler_barrier(void) { __asm__ volatile("" ::: "memory"); }
 
+/// A number of the machine's word size: what pointers of the loader's and libc's structures are.
+static inline uint64_t nopal_load_word(uint64_t address) {
+    return __atomic_load_n((uintptr_t *)(uintptr_t)address, __ATOMIC_ACQUIRE);
+}
+static inline void nopal_store_word(uint64_t address, uint64_t value) {
+    __atomic_store_n((uintptr_t *)(uintptr_t)address, (uintptr_t)value, __ATOMIC_RELEASE);
+}
+
 void *nopal_r_debug(void);
+
+/// Address of dl_iterate_phdr; 0 where there is none.
+uint64_t nopal_iterate_programs(void);
+
+/// Starts a thread of the C library that runs `body(argument)`; 0 when it runs.
+int32_t nopal_start_thread(void *(*body)(void *), void *argument);
+
 int64_t nopal_system_call(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f);
 
-static inline uint64_t nopal_ticks(void) {
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
-}
-
-/// Reserves eight bytes: one instruction, so that a signal handler can nest.
-static inline uint64_t nopal_reserve(struct nopal_thread *t) {
-    uint64_t step = 8;
-    __asm__ volatile("xaddq %0, %1" : "+r"(step), "+m"(t->cursor)::"memory");
-    return step;
-}
+#include "processor_x86_64.h"
+#include "processor_aarch64.h"
+#include "processor_arm.h"
 
 static inline uint32_t nopal_load32(uint64_t address) {
-    return __atomic_load_n((uint32_t *)address, __ATOMIC_ACQUIRE);
+    return __atomic_load_n((uint32_t *)(uintptr_t)address, __ATOMIC_ACQUIRE);
 }
 static inline uint64_t nopal_load64(uint64_t address) {
-    return __atomic_load_n((uint64_t *)address, __ATOMIC_ACQUIRE);
+    return __atomic_load_n((uint64_t *)(uintptr_t)address, __ATOMIC_ACQUIRE);
 }
 static inline void nopal_store8(uint64_t address, uint8_t value) {
-    __atomic_store_n((uint8_t *)address, value, __ATOMIC_RELEASE);
+    __atomic_store_n((uint8_t *)(uintptr_t)address, value, __ATOMIC_RELEASE);
 }
 static inline void nopal_store16(uint64_t address, uint16_t value) {
-    __atomic_store_n((uint16_t *)address, value, __ATOMIC_RELEASE);
+    __atomic_store_n((uint16_t *)(uintptr_t)address, value, __ATOMIC_RELEASE);
 }
 static inline void nopal_store32(uint64_t address, uint32_t value) {
-    __atomic_store_n((uint32_t *)address, value, __ATOMIC_RELEASE);
+    __atomic_store_n((uint32_t *)(uintptr_t)address, value, __ATOMIC_RELEASE);
 }
 static inline void nopal_store64(uint64_t address, uint64_t value) {
-    __atomic_store_n((uint64_t *)address, value, __ATOMIC_RELEASE);
+    __atomic_store_n((uint64_t *)(uintptr_t)address, value, __ATOMIC_RELEASE);
 }
 /// Stores that may be unaligned, for text that nobody else runs.
 static inline void nopal_store_bytes(uint64_t address, uint64_t value, uint32_t width) {
-    for (uint32_t i = 0; i < width; i++) ((volatile uint8_t *)address)[i] = (uint8_t)(value >> (8 * i));
+    for (uint32_t i = 0; i < width; i++) ((volatile uint8_t *)(uintptr_t)address)[i] = (uint8_t)(value >> (8 * i));
 }
 static inline uint64_t nopal_load_bytes(uint64_t address, uint32_t width) {
     uint64_t value = 0;
-    for (uint32_t i = 0; i < width; i++) value |= (uint64_t)((volatile uint8_t *)address)[i] << (8 * i);
+    for (uint32_t i = 0; i < width; i++) value |= (uint64_t)((volatile uint8_t *)(uintptr_t)address)[i] << (8 * i);
     return value;
 }
-static inline void nopal_zero(uint64_t address, uint64_t count) {
-    __asm__ volatile("rep stosb" : "+D"(address), "+c"(count) : "a"(0) : "memory");
-}
 static inline uint32_t nopal_add32(uint64_t address, uint32_t value) {
-    return __atomic_fetch_add((uint32_t *)address, value, __ATOMIC_ACQ_REL);
+    return __atomic_fetch_add((uint32_t *)(uintptr_t)address, value, __ATOMIC_ACQ_REL);
 }
 static inline uint64_t nopal_add64(uint64_t address, uint64_t value) {
-    return __atomic_fetch_add((uint64_t *)address, value, __ATOMIC_ACQ_REL);
+    return __atomic_fetch_add((uint64_t *)(uintptr_t)address, value, __ATOMIC_ACQ_REL);
 }
 static inline uint32_t nopal_exchange32(uint64_t address, uint32_t value) {
-    return __atomic_exchange_n((uint32_t *)address, value, __ATOMIC_ACQ_REL);
+    return __atomic_exchange_n((uint32_t *)(uintptr_t)address, value, __ATOMIC_ACQ_REL);
 }
 /// Nonzero when `desired` was stored.
 static inline uint32_t nopal_swap32(uint64_t address, uint32_t expected, uint32_t desired) {
-    return __atomic_compare_exchange_n((uint32_t *)address, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    return __atomic_compare_exchange_n((uint32_t *)(uintptr_t)address, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }

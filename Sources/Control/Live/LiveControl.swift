@@ -52,7 +52,7 @@ package struct LiveControl {
     ) throws(LiveError) -> LiveOutcome {
         let begin = nopal_clock_nanos(CLOCK_MONOTONIC)
         var outcome = LiveOutcome(pid: process, verb: verb)
-        let live = LiveSites(memory: memory)
+        let live = LiveSites(memory: memory, maps: traced.maps())
         var batches: [Batch] = []
         for module in traced.modules where module.traced != nil {
             guard let (states, code) = live.statesWithCode(of: module.image, bias: module.bias, where: selects) else {
@@ -78,14 +78,16 @@ package struct LiveControl {
         var changes: [SiteChange] = []
         var unarmed: [LiveSites.State] = []
         for state in states {
-            switch state.form {
+            let form = traced.form(of: state)
+            switch form {
             case nil: outcome.refuse("other bytes stand there than Nopal's or the file's")
             case target: outcome.already += 1
             case .original where arms: unarmed.append(state)
             case .original: outcome.already += 1
             case .on, .off:
+                let stub = state.stub != 0 ? state.stub : traced.waitingStubs[state.address] ?? 0
                 var change = SiteChange(
-                    site: state.patch, bias: state.bias, from: state.form ?? target, to: target, stub: state.stub)
+                    site: state.patch, bias: state.bias, from: form ?? target, to: target, stub: stub)
                 change.bodyHoles = state.bodyHoles
                 changes.append(change)
             }
@@ -118,14 +120,17 @@ package struct LiveControl {
         session.extend(traced, with: missing.filter { traced.site(at: $0.patch.address) == nil }.map(\.site))
         let sites = missing.compactMap { traced.site(at: $0.patch.address) }
         if sites.count < missing.count { outcome.refuse("more functions than ids", missing.count - sites.count) }
-        var maps = (try? ProcessMaps.read(process: process)) ?? []
+        var maps = self.traced.maps()
         for (range, sites) in module.byTextRange(sites) {
             do {
                 let found = try self.traced.map(sites, module, range, session, &maps, isLive: true) { bundle in
                     try helper().ask(bundle.message, descriptor: bundle.descriptor, for: .mapped, pump: pump).fields[0]
                         == 1
                 }
-                for (site, stub) in zip(sites, found) { stubs[site.patch.address &+ module.bias] = stub }
+                for (site, stub) in zip(sites, found) {
+                    stubs[site.patch.address &+ module.bias] = stub
+                    self.traced.keep(stub, of: site.patch, bias: module.bias)
+                }
             } catch let error as LiveError {
                 throw error
             } catch {
@@ -161,8 +166,9 @@ package struct LiveControl {
     /// What is known of the machine and the process.
     package var environment: PatchEnvironment {
         PatchEnvironment(
-            vendor: Processor.vendor, isStrict: options.isStrict, hasCoreSync: Processor.hasCoreSync,
-            trapObstacle: options.wanted == .breakpoint ? trapObstacle() : nil)
+            vendor: Processor.vendor, isStrict: options.isStrict,
+            hasCoreSync: traced.target == nil ? Processor.hasCoreSync : traced.helper?.hasCoreSync ?? true,
+            canStop: traced.target == nil, trapObstacle: options.wanted == .breakpoint ? trapObstacle() : nil)
     }
 
     /// A breakpoint kills a thread that blocks SIGTRAP. The agent blocks every signal for a moment where it

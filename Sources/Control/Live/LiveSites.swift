@@ -27,16 +27,19 @@ public struct LiveSites {
         try self.init(memory: ProcessMemory(process: process))
     }
 
-    package init(memory: ProcessMemory) {
+    package init(memory: ProcessMemory, maps: [MapEntry]? = nil) {
         self.memory = memory
-        let maps = (try? ProcessMaps.read(process: memory.process)) ?? []
+        let maps = maps ?? (try? ProcessMaps.read(process: memory.process)) ?? []
         arenas = Self.arenas(in: maps)
     }
 
     /// Those of earlier sessions that calls are still open in, too.
     static func arenas(in maps: [MapEntry]) -> [Range<UInt64>] {
-        maps.filter { $0.path.hasPrefix("/memfd:nopal-bundle") && $0.permissions.hasPrefix("r-x") }
-            .map { $0.start..<$0.end }
+        // Plans are shared mappings of the same files. An emulator only reads what its program executes.
+        maps.filter {
+            $0.path.hasPrefix("/memfd:nopal-bundle") && $0.permissions.hasPrefix("r-") && $0.permissions.hasSuffix("p")
+        }
+        .map { $0.start..<$0.end }
     }
 
     func isStub(_ address: UInt64) -> Bool { arenas.contains { $0.contains(address) } }

@@ -24,6 +24,7 @@ struct ArmedAnswer {
     private mutating func lookForUnwinder(
         _ image: ModuleImage, _ bias: UInt64, _ dynamic: UInt64, _ hasUnwinder: inout Bool
     ) {
+        if image.isa == .a32 { return lookForArmUnwinder(image, bias, &hasUnwinder) }
         guard let get = image.exportedFunction("_Unwind_GetGR") else { return }
         let withStorage = image.exportedFunction("__register_frame_info")
         // LLVM's `__register_frame` takes one FDE and no table; libgcc's takes a table.
@@ -42,13 +43,25 @@ struct ArmedAnswer {
         if !isFirst { (lateDynamic, lateBias) = (dynamic, bias) }
     }
 
+    /// 32-bit Arm: the agent gets and sets the registers of frames by itself.
+    private mutating func lookForArmUnwinder(_ image: ModuleImage, _ bias: UInt64, _ hasUnwinder: inout Bool) {
+        guard let get = image.exportedFunction("_Unwind_VRS_Get"), let set = image.exportedFunction("_Unwind_VRS_Set")
+        else { return }
+        hasUnwinder = true
+        getRegister = get &+ bias
+        registerFrame = set &+ bias
+    }
+
     mutating func add(_ hook: FunctionHook) { hooks.append(hook) }
 
     /// - Parameter writesHooks: nobody else runs: the agent writes them.
     func packet(writesHooks: Bool) -> Packet {
         var text = ByteWriter()
         for hook in hooks {
-            for word in [UInt64(hook.function.rawValue), hook.address, hook.resume, hook.firstWord] { text.fixed(word) }
+            for word in [
+                UInt64(hook.function.rawValue), hook.address, hook.resume, hook.firstWord, hook.way, hook.branch,
+                hook.wayBytes.0, hook.wayBytes.1,
+            ] { text.fixed(word) }
         }
         return Packet(
             .armed,

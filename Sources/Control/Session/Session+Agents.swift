@@ -18,7 +18,7 @@ extension Session {
         do {
             guard let packet = try connection.receive() else { return }
             switch packet.kind {
-            case .hello: try welcome(TracedProcess(connection: connection, hello: packet))
+            case .hello: try welcome(TracedProcess(connection: connection, hello: packet, target: options.target))
             case .helper: try welcome(HelperConnection(connection: connection, packet: packet))
             case .request: requests.append((connection, packet))
             default: throw ControlError.badMessage("\(packet.kind) at first")
@@ -58,16 +58,25 @@ extension Session {
             process.inherit(from: parent)
         }
         processes[process.connection.socket] = process
-        let executable = ProcessNames.executable(process.process)
+        if !output.clock.isKnown {
+            output.clock.learn(
+                frequency: process.clock.frequency, ticks: process.clock.ticks,
+                monotonicNanos: process.clock.monotonicNanos)
+            output.appendClockFit()
+        }
+        let executable = options.target == nil ? ProcessNames.executable(process.process) : shared.executable
         drain.note(process: process.process, executable: executable)
         output.append(
             ProcessRecord(
                 process: process.process, parent: process.parent, origin: origin, executable: executable,
-                tick: nopal_ticks()))
+                tick: output.clock.ticks()))
         guard !process.isFork else { return }
         let depth = UInt64(options.selection.depthLimit ?? 0)
+        // Nobody can start a thread in an emulated process but itself.
+        let flags = options.target == nil ? 0 : SessionFlags.startHelper
+        if options.target != nil { awaitedHelpers.insert(process.process) }
         process.connection.send(
-            Packet(.session, [UInt64(memory.capacity), UInt64(getpid()), depth]), descriptor: memory.descriptor)
+            Packet(.session, [UInt64(memory.capacity), UInt64(getpid()), depth, flags]), descriptor: memory.descriptor)
     }
 
     func serveProcess(_ socket: Int32) {
@@ -88,7 +97,8 @@ extension Session {
             if let module = process.noteGone(packet) {
                 output.append(
                     LoadRecord(
-                        process: process.process, moduleIndex: module, bias: packet.fields[0], tick: nopal_ticks(),
+                        process: process.process, moduleIndex: module, bias: packet.fields[0],
+                        tick: output.clock.ticks(),
                         isUnload: true))
             }
         case .modules:
@@ -116,7 +126,7 @@ extension Session {
         output.append(
             ProcessRecord(
                 process: process.process, parent: process.parent, origin: process.isFork ? .forked : .started,
-                executable: "", tick: nopal_ticks(), hasEnded: true))
+                executable: "", tick: output.clock.ticks(), hasEnded: true))
     }
 
     /// The process of that id; after an exec, what it became.

@@ -63,11 +63,14 @@ extension Session {
         status.executable = ProcessNames.executable(process.process)
         status.output = options.outputPath
         status.longestStallNanos = process.longestStallNanos
-        status.threads = ThreadStatus.tasks(status.pid).count
+        status.threads =
+            ThreadStatus.tasks(status.pid).count - (options.target == nil ? 0 : Int(EmulatedProcess.ownThreadCount))
         status.hasHelper = process.helper != nil
-        let live = try LiveSites(process: status.pid)
+        let live = try LiveSites(memory: process.memory(), maps: process.maps())
         for module in process.modules where module.traced != nil {
-            for state in live.states(of: module.image, bias: module.bias) ?? [] { status.add(state.form) }
+            for state in live.states(of: module.image, bias: module.bias) ?? [] {
+                status.add(process.form(of: state))
+            }
         }
         return status
     }

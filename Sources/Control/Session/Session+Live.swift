@@ -10,7 +10,7 @@ extension Session {
     private static let patienceNanos: UInt64 = 30_000_000_000
 
     package func control(_ process: TracedProcess, _ options: LiveOptions) throws(LiveError) -> LiveControl {
-        let memory = try ProcessMemory(process: pid_t(bitPattern: process.process))
+        let memory = try process.memory()
         return LiveControl(
             traced: process, memory: memory, session: shared, options: options,
             helper: { [self] () throws(LiveError) in try helper(of: process, memory) },
@@ -27,6 +27,7 @@ extension Session {
     /// The process's helper; it is started when there is none.
     private func helper(of process: TracedProcess, _ memory: ProcessMemory) throws(LiveError) -> HelperConnection {
         if let helper = process.helper { return helper }
+        if options.target != nil { return try awaitHelper(of: process) }
         let starter = HelperStarter(
             process: memory.process, memory: memory, agentPath: options.agentPath, sessionPath: socket.path)
         let library = LibraryFunctions(process.modules.map { ($0.image, $0.bias) })
@@ -35,6 +36,19 @@ extension Session {
         try waitFor(starter, started) { process.helper != nil }
         guard let helper = process.helper else { throw .ended(memory.process) }
         return helper
+    }
+
+    /// The helper that an emulated process starts by itself.
+    private func awaitHelper(of process: TracedProcess) throws(LiveError) -> HelperConnection {
+        let pid = pid_t(bitPattern: process.process)
+        let end = nopal_clock_nanos(CLOCK_MONOTONIC) + Self.patienceNanos
+        while nopal_clock_nanos(CLOCK_MONOTONIC) < end {
+            if let helper = process.helper { return helper }
+            guard nopal_thread_exists(pid, pid) != 0 else { throw .ended(pid) }
+            poll()
+        }
+        throw .startFailed(
+            pid, what: "its agent has started no helper (a C library before glibc 2.34 without threads?)")
     }
 
     /// Serves everybody until a started helper is there.
@@ -64,6 +78,8 @@ extension Session {
     }
 
     func dismissIdleHelpers() {
+        // An emulated process could not be given another.
+        guard options.target == nil else { return }
         let now = nopal_clock_nanos(CLOCK_MONOTONIC)
         for process in processes.values {
             guard let helper = process.helper, now &- helper.lastUseNanos > Self.helperIdleNanos else { continue }
@@ -104,6 +120,11 @@ extension Session {
     }
 
     func detach(_ process: TracedProcess) throws(LiveError) -> DetachOutcome {
+        guard options.target == nil else {
+            throw .cannotLoad(
+                pid_t(bitPattern: process.process),
+                reason: "its threads can't be stopped under an emulator; 'nopal disable' switches all of it off")
+        }
         let control = try control(process, LiveOptions(wanted: .stopped))
         let outcome = try Detaching(control: control, agentPath: options.agentPath).run()
         detached.insert(process.process)

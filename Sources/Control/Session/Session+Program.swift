@@ -6,10 +6,27 @@ import TraceFormat
 extension Session {
     func launch(_ executable: String, _ arguments: [String]) throws(ControlError) -> pid_t {
         // The agent takes the last two out again (see Environment.swift of the agent).
+        if let target = options.target { return try launch(executable, arguments, on: target) }
         var environment = environmentList()
         let preloads = environment.first { $0.hasPrefix("LD_PRELOAD=") }.map { ":" + $0.dropFirst(11) } ?? ""
         environment.append("LD_PRELOAD=\(options.agentPath)\(preloads)")
         environment.append("NOPAL_SESSION=\(socket.path)")
+        return try spawn(executable, arguments, environment)
+    }
+
+    private func launch(_ executable: String, _ arguments: [String], on target: Target) throws(ControlError) -> pid_t {
+        let variables = ["LD_PRELOAD=\(options.agentPath)", "NOPAL_SESSION=\(socket.path)"]
+        // qemu takes a comma for the end of a variable.
+        guard !variables.contains(where: { $0.contains(",") }) else {
+            throw .badTarget("\(options.agentPath): the emulator can't be told a path with a comma")
+        }
+        return try spawn(
+            target.emulator, target.command(executable, arguments, variables: variables), environmentList())
+    }
+
+    private func spawn(
+        _ executable: String, _ arguments: [String], _ environment: [String]
+    ) throws(ControlError) -> pid_t {
         let program = unsafe CStringList.with(arguments) { arguments in
             unsafe CStringList.with(environment) { environment in
                 unsafe nopal_spawn(executable, arguments, environment)

@@ -36,13 +36,17 @@ public final class Session {
 
     public init(_ options: SessionOptions) throws {
         self.options = options
-        output = try TraceOutput(path: options.outputPath)
-        memory = try SharedMemory(bufferByteCount: options.bufferByteCount, whenFull: options.whenFull)
+        output = try TraceOutput(path: options.outputPath, clock: TickSource(isForeign: options.target != nil))
+        memory = try SharedMemory(
+            bufferByteCount: options.bufferByteCount, whenFull: options.whenFull,
+            reserve: options.target?.isa == .a32 ? SharedMemory.smallReserve : SharedMemory.reserve)
         socket = try SessionSocket()
         drain = BlockDrain(memory: memory, output: output, keepsUntilEnd: options.whenFull == .overwrite)
         shared = SessionModules(
-            modules: ModuleCache(functions: FunctionTable(selection: options.selection)), output: output,
-            depthLimit: options.selection.depthLimit, agentPath: options.agentPath)
+            modules: ModuleCache(
+                functions: FunctionTable(selection: options.selection), accepted: options.target?.readable ?? [.x86_64]),
+            output: output,
+            depthLimit: options.selection.depthLimit, agentPath: options.agentPath, target: options.target)
     }
 
     /// Records to the end: of the program and every process that it started, or until the process
@@ -60,6 +64,7 @@ public final class Session {
             case .program(let executable, let arguments):
                 let program = try launch(executable, arguments)
                 nopal_raise_descriptor_limit()
+                shared.executable = executable
                 // Read while the loader brings the program up; the agent asks for it in a moment.
                 _ = shared.modules.module(path: absolutePath(executable))
                 status = serve(program)

@@ -7,10 +7,15 @@ final class SessionModules {
     let output: TraceOutput
     let depthLimit: Int?
     var notes: [String] = []
-    private let agentPath: String
+    let agentPath: String
+    /// Nil for programs of this machine.
+    let target: Target?
+    /// The program that was started.
+    var executable = ""
     private var writtenModules: Set<UInt32> = []
 
-    init(modules: ModuleCache, output: TraceOutput, depthLimit: Int?, agentPath: String) {
+    init(modules: ModuleCache, output: TraceOutput, depthLimit: Int?, agentPath: String, target: Target? = nil) {
+        self.target = target
         self.modules = modules
         self.output = output
         self.depthLimit = depthLimit

@@ -17,6 +17,8 @@ public struct SessionOptions: Sendable {
     public var bufferByteCount: Int
     public var whenFull: WhenFull
     public var agentPath: String
+    /// What the program runs on; nil for this machine.
+    public var target: Target?
     /// How a running process is patched.
     public var live = LiveOptions()
     /// Sites of a running process are armed and left off.

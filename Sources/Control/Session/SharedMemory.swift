@@ -8,14 +8,18 @@ final class SharedMemory: @unchecked Sendable {
     let descriptor: Int32
     /// How many blocks there is room for; more are used when there are more threads than blocks.
     let capacity: Int
+    /// 2 GiB of address space, and 128 MiB where programs have little of it.
+    static let reserve = 32768
+    static let smallReserve = 2048
     private let base: UnsafeMutableRawPointer
     private let byteCount: Int
 
     /// - Parameters:
     ///   - bufferByteCount: memory that blocks may take before a thread has to wait; at least 4 blocks.
-    init(bufferByteCount: Int, whenFull: WhenFull) throws(ControlError) {
+    ///   - reserve: blocks that there is room for at least.
+    init(bufferByteCount: Int, whenFull: WhenFull, reserve: Int = SharedMemory.reserve) throws(ControlError) {
         let wanted = max(4, bufferByteCount / SessionMemory.blockByteCount)
-        capacity = max(wanted, 32768)
+        capacity = max(wanted, reserve)
         byteCount = SessionMemory.byteCount(blockCount: capacity)
         descriptor = try ControlError.check(nopal_memory_file("nopal-session"), "cannot make shared memory")
         // Sparse: memory is taken when a block is first written.

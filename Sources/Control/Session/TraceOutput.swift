@@ -1,5 +1,3 @@
-import CSupport
-import Glibc
 import Reading
 import TraceFormat
 
@@ -11,7 +9,12 @@ final class TraceOutput: @unchecked Sendable {
     private let writer: ChunkWriter
     private var failure: ChunkWriterError?
 
-    init(path: String) throws { writer = try ChunkWriter.create(path: path) }
+    let clock: TickSource
+
+    init(path: String, clock: TickSource) throws {
+        writer = try ChunkWriter.create(path: path)
+        self.clock = clock
+    }
 
     /// Why writing stopped; nil while all is well.
     var error: ChunkWriterError? {
@@ -48,18 +51,11 @@ final class TraceOutput: @unchecked Sendable {
         }
     }
 
-    /// One moment on three clocks, taken as close together as the scheduler allows.
+    /// Nothing while the clock of the program is not known.
     func appendClockFit() {
-        var best: (span: UInt64, fit: ClockFitRecord)?
-        for _ in 0..<8 {
-            let before = nopal_ticks()
-            let monotonic = nopal_clock_nanos(CLOCK_MONOTONIC)
-            let after = nopal_ticks()
-            let realtime = nopal_clock_nanos(CLOCK_REALTIME)
-            let span = after &- before
-            let fit = ClockFitRecord(tick: before &+ span / 2, monotonicNanos: monotonic, realtimeNanos: realtime)
-            if best.map({ span < $0.span }) ?? true { best = (span, fit) }
-        }
-        if let best { append(best.fit) }
+        guard clock.isKnown else { return }
+        let fit = clock.fit()
+        append(
+            ClockFitRecord(tick: fit.ticks, monotonicNanos: fit.monotonicNanos, realtimeNanos: fit.realtimeNanos))
     }
 }

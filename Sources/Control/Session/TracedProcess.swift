@@ -1,5 +1,6 @@
 import CSupport
 import Glibc
+import MachineCode
 import Patching
 import Programs
 import Stubs
@@ -20,6 +21,11 @@ package final class TracedProcess {
     let recordingFlag: UInt64
     /// Tasks when the agent said hello; 0 when they could not be counted (no /proc).
     private let taskCount: UInt64
+    /// What its clock says: ticks a second, 0 for this machine's; a moment on it and on CLOCK_MONOTONIC.
+    let clock: (frequency: UInt64, ticks: UInt64, monotonicNanos: UInt64)
+    /// Nil for a program of this machine.
+    let target: Target?
+    private var emulated: EmulatedProcess?
     private var pending: [PendingModule] = []
     private var hasUnwinder = false
     private var isStarted = false
@@ -49,13 +55,13 @@ package final class TracedProcess {
     }
 
     /// Takes the `hello` of a new connection.
-    init(connection: Connection, hello: Packet) throws(ControlError) {
-        guard hello.kind == .hello, hello.text.count >= 80 else { throw .badMessage("no hello") }
+    init(connection: Connection, hello: Packet, target: Target? = nil) throws(ControlError) {
+        guard hello.kind == .hello, hello.text.count >= 112 else { throw .badMessage("no hello") }
         guard hello.fields[0] == AgentMessage.version else {
             throw .badMessage("version \(hello.fields[0]), not \(AgentMessage.version)")
         }
-        // Thread-local storage lies below the thread pointer, and the fields' offsets must fit as well.
-        guard let offset = Int32(exactly: Int64(bitPattern: hello.fields[3])), offset < 0 else {
+        // Thread-local storage lies below the thread pointer, on Arm above it; the fields' offsets must fit as well.
+        guard let offset = Int32(exactly: Int64(bitPattern: hello.fields[3])), (offset < 0) == (target == nil) else {
             throw .badMessage("offset")
         }
         guard connection.isOf(UInt32(truncatingIfNeeded: hello.fields[1])) else {
@@ -63,7 +69,7 @@ package final class TracedProcess {
         }
         var text = ByteReader(hello.text)
         var words: [UInt64] = []
-        for _ in 0..<10 { words.append((try? text.fixed(UInt64.self)) ?? 0) }
+        for _ in 0..<14 { words.append((try? text.fixed(UInt64.self)) ?? 0) }
         guard let origin = AgentOrigin(rawValue: words[1]) else { throw .badMessage("origin \(words[1])") }
         self.connection = connection
         self.origin = origin
@@ -73,16 +79,46 @@ package final class TracedProcess {
         hookCode = Array(words[3..<8])
         loaderBreak = words[8]
         recordingFlag = words[9]
+        clock = (words[10], words[12], words[13])
+        self.target = target
         agent = AgentAddresses(
             enter: hello.fields[4], record: hello.fields[5], leave: hello.fields[6], personality: words[0],
-            state: ThreadStateLayout(base: offset))
+            clock: words[11], state: ThreadStateLayout(base: offset))
     }
 
     var isFork: Bool { origin == .forked }
 
     /// Others may run the code that is about to be armed. What is opened later is armed before
     /// dlopen returns, when no other thread can reach it.
-    private var isLive: Bool { !isStarted && (origin == .attached || taskCount > 1) }
+    private var isLive: Bool {
+        let own = target == nil ? 0 : EmulatedProcess.ownThreadCount
+        return !isStarted && (origin == .attached || taskCount > 1 + own)
+    }
+
+    /// What it has mapped; empty when it is gone.
+    func maps() -> [MapEntry] {
+        if target != nil { return emulated?.maps() ?? [] }
+        return (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? []
+    }
+
+    /// Throws: `.notPermitted` or `.noSuchProcess`.
+    func memory() throws(LiveError) -> ProcessMemory {
+        try ProcessMemory(process: pid_t(bitPattern: process), base: emulated?.base ?? 0)
+    }
+
+    /// Remembers the stub of a site where the site does not tell when it is off.
+    func keep(_ stub: UInt64, of site: Site, bias: UInt64) {
+        if site.isa == .a64 || site.isa == .a32 { waitingStubs[site.address &+ bias] = stub }
+    }
+
+    /// How a site stands; on A64 and A32 one that is off looks as the file has it.
+    func form(of state: LiveSites.State) -> SiteForm? {
+        guard state.form == .original, state.patch.isa == .a64 || state.patch.isa == .a32,
+            waitingStubs[state.address] != nil, let off = try? state.patch.bytes(of: .off, bias: state.bias, stub: 0),
+            off == state.patch.original
+        else { return state.form }
+        return .off
+    }
 
     /// Whether a live plan has still to arm a site, by its link-time address.
     func isChosen(_ site: Site) -> Bool {
@@ -106,6 +142,8 @@ package final class TracedProcess {
         hooks = parent.hooks
         agent = parent.agent
         hasUnwinder = parent.hasUnwinder
+        emulated = parent.emulated.map { $0.forked(to: pid_t(bitPattern: process)) }
+        if target != nil { waitingStubs = parent.waitingStubs }
         isStarted = true
     }
 
@@ -115,12 +153,16 @@ package final class TracedProcess {
     func arm(_ session: SessionModules) -> Bool {
         var answer = ArmedAnswer(isFirst: !isStarted)
         let isLive = self.isLive
-        let maps = (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? []
+        if let target, emulated == nil, let agent = pending.first(where: { $0.path == session.agentPath }) {
+            emulated = EmulatedProcess(
+                target: target, process: pid_t(bitPattern: process), agentPath: session.agentPath, bias: agent.bias)
+        }
+        let maps = self.maps()
         var taken = maps
         var loaded: [LoadedModule] = []
         // The loader's order: the first module with an unwinder is the one that is used.
         for module in pending {
-            guard let path = filePath(module, maps), session.mayMatter(path),
+            guard let path = filePath(module, maps, session), session.mayMatter(path),
                 let found = session.modules.module(path: path)
             else { continue }
             answer.look(at: found.image, bias: module.bias, dynamic: module.dynamic, hasUnwinder: &hasUnwinder)
@@ -129,7 +171,7 @@ package final class TracedProcess {
         // LLVM's libunwind tells frames apart by their stack pointer, and a stub's is its caller's:
         // it would take a stub with a personality for the frame that catches.
         if answer.isUnwinderOfLLVM { agent.personality = 0 }
-        if answer.isFirst { lookAtLoader(&answer) }
+        if answer.isFirst { lookAtLoader(&answer, &taken) }
         for module in loaded { arm(module, session, &taken, isLive: isLive) }
         modules += loaded
         hooks += answer.hooks
@@ -139,9 +181,22 @@ package final class TracedProcess {
         return isLive
     }
 
-    private func lookAtLoader(_ answer: inout ArmedAnswer) {
-        guard let memory = try? ProcessMemory(process: pid_t(bitPattern: process)),
-            let code = memory.read(loaderBreak, count: 8),
+    private func lookAtLoader(_ answer: inout ArmedAnswer, _ maps: inout [MapEntry]) {
+        guard let memory = try? memory() else { return }
+        if let target {
+            guard
+                let hook = FunctionHook.modulesChanged(
+                    at: loaderBreak, isa: target.isa, code: { memory.read($0, count: 4) },
+                    agent: hookCode[HookedFunction.modulesChanged.rawValue],
+                    room: { ArenaPlacement.choose(byteCount: 4096, near: $0, maps: maps, isa: $1) })
+            else { return }
+            let way = hook.way
+            maps.append(MapEntry(start: way, end: way + 4096, permissions: "r-xp", offset: 0, path: ""))
+            maps.sort { $0.start < $1.start }
+            answer.add(hook)
+            return
+        }
+        guard let code = memory.read(loaderBreak, count: 8),
             let hook = FunctionHook.modulesChanged(at: loaderBreak, code: code)
         else { return }
         answer.add(hook)
@@ -153,7 +208,11 @@ package final class TracedProcess {
     }
 
     /// The file of a module: its path as this host sees it.
-    private func filePath(_ loaded: PendingModule, _ maps: [MapEntry]) -> String? {
+    private func filePath(_ loaded: PendingModule, _ maps: [MapEntry], _ session: SessionModules) -> String? {
+        if let target {
+            if loaded.path.isEmpty { return session.executable }
+            if loaded.path.hasPrefix("/") { return target.file(loaded.path) }
+        }
         if loaded.path.isEmpty { return ProcessNames.executable(process) }
         if loaded.path.hasPrefix("/") { return loaded.path }
         // A relative name (dlopen("./x.so")), or the vdso: ask the kernel what is mapped there.
@@ -167,13 +226,18 @@ package final class TracedProcess {
         guard let traced = loaded.traced else { return }
         session.write(traced)
         session.output.append(
-            LoadRecord(process: process, moduleIndex: traced.index, bias: loaded.bias, tick: nopal_ticks()))
+            LoadRecord(
+                process: process, moduleIndex: traced.index, bias: loaded.bias,
+                tick: session.output.clock.ticks()))
         for (range, sites) in loaded.byTextRange(traced.sites) {
             do {
                 let stubs = try map(sites, loaded, range, session, &maps, isLive: isLive) { [connection] bundle in
                     connection.send(bundle.message, descriptor: bundle.descriptor)
                     guard let answer = try connection.receive(), answer.kind == .mapped else { return nil }
                     return answer.fields[0] == 1
+                }
+                if target != nil {
+                    for (site, stub) in zip(sites, stubs) { keep(stub, of: site.patch, bias: loaded.bias) }
                 }
                 guard isLive else { continue }
                 for (site, stub) in zip(sites, stubs) { waitingStubs[site.patch.address &+ loaded.bias] = stub }
@@ -202,9 +266,14 @@ package final class TracedProcess {
             defer { close(bundle.descriptor) }
             guard let isMapped = try send(bundle) else { throw LiveError.ended(Int32(bitPattern: process)) }
             if isMapped { return bundle.stubs }
-            maps = (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? maps
+            // Where an emulator does not show what it has mapped, the same place must not be tried again.
+            let taken = maps
+            maps = self.maps()
+            if maps.isEmpty { maps = taken }
         }
-        throw ControlError.noArena(module: loaded.image.path, byteCount: Arena.byteCount(siteCount: sites.count))
+        throw ControlError.noArena(
+            module: loaded.image.path, byteCount: Arena.byteCount(siteCount: sites.count, isa: isa(sites)),
+            isa: isa(sites))
     }
 
     /// A bundle for sites of one text range, for an arena that `maps` has room for.
@@ -212,18 +281,23 @@ package final class TracedProcess {
         _ sites: [TracedModule.TracedSite], _ loaded: LoadedModule, _ range: Range<UInt64>, _ session: SessionModules,
         _ maps: inout [MapEntry], isLive: Bool
     ) throws -> BundleFile {
-        let byteCount = UInt64(Arena.byteCount(siteCount: sites.count))
+        let kind = StubKind(
+            isa: isa(sites), depthLimited: session.depthLimit != nil, readsCounter: agent.clock == 0)
+        let byteCount = UInt64(Arena.byteCount(siteCount: sites.count, isa: kind.isa))
         let text = loaded.pages(range)
-        guard let address = ArenaPlacement.choose(byteCount: byteCount, near: text, maps: maps) else {
-            throw ControlError.noArena(module: loaded.image.path, byteCount: Int(byteCount))
+        guard let address = ArenaPlacement.choose(byteCount: byteCount, near: text, maps: maps, isa: kind.isa) else {
+            throw ControlError.noArena(module: loaded.image.path, byteCount: Int(byteCount), isa: kind.isa)
         }
         let bundle = try BundleFile(
             sites: sites, text: text, bias: loaded.bias, arenaAddress: address, agent: agent,
-            depthLimited: session.depthLimit != nil, isLive: isLive)
+            kind: kind, isLive: isLive)
         maps.append(MapEntry(start: address, end: address + byteCount, permissions: "r-xs", offset: 0, path: ""))
         maps.sort { $0.start < $1.start }
         return bundle
     }
+
+    /// The set that sites of one bundle are of.
+    private func isa(_ sites: [TracedModule.TracedSite]) -> InstructionSet { sites.first?.patch.isa ?? .x86_64 }
 }
 
 /// A module as one process has it mapped.
@@ -238,14 +312,17 @@ package struct LoadedModule {
         (range.lowerBound &+ bias) & ~4095..<((range.upperBound &+ bias) + 4095) & ~4095
     }
 
-    /// Sites by the text range that they lie in; ranges without any are left out.
+    /// Sites by the text range that they lie in, and by their set; ranges without any are left out.
     func byTextRange(
         _ sites: [TracedModule.TracedSite]
     ) -> [(range: Range<UInt64>, sites: [TracedModule.TracedSite])] {
-        if image.textRanges.count == 1, !sites.isEmpty { return [(image.textRanges[0], sites)] }
-        return image.textRanges.compactMap { range in
+        let isMixed = image.isa == .a32
+        if image.textRanges.count == 1, !sites.isEmpty, !isMixed { return [(image.textRanges[0], sites)] }
+        return image.textRanges.flatMap { range in
             let inside = sites.filter { range.contains($0.patch.address) }
-            return inside.isEmpty ? nil : (range, inside)
+            let sets =
+                isMixed ? [inside.filter { $0.patch.isa == .a32 }, inside.filter { $0.patch.isa == .t32 }] : [inside]
+            return sets.filter { !$0.isEmpty }.map { (range, $0) }
         }
     }
 }

@@ -1,15 +1,19 @@
 import Glibc
 import Patching
+import Programs
 
 /// The memory of another process, through /proc/PID/mem: reaches text that is not writable, and
 /// fails, instead of faulting, where nothing is mapped.
 package final class ProcessMemory {
     package let process: pid_t
     private let file: Int32
+    /// Where the program's addresses begin: not at 0 in an emulator.
+    private let base: UInt64
 
     /// Throws: `.notPermitted` or `.noSuchProcess`.
-    init(process: pid_t) throws(LiveError) {
+    init(process: pid_t, base: UInt64 = 0) throws(LiveError) {
         self.process = process
+        self.base = base
         file = open("/proc/\(process)/mem", O_RDWR | O_CLOEXEC)
         guard file >= 0 else { throw LiveError.access(process, errno: errno) }
     }
@@ -17,7 +21,8 @@ package final class ProcessMemory {
     deinit { close(file) }
 
     /// Nil where not all of it is mapped.
-    func read(_ address: UInt64, count: Int) -> [UInt8]? {
+    func read(_ programAddress: UInt64, count: Int) -> [UInt8]? {
+        let address = programAddress &+ base
         var bytes = [UInt8](repeating: 0, count: count)
         var done = 0
         while done < count {
@@ -32,7 +37,8 @@ package final class ProcessMemory {
         return bytes
     }
 
-    func word(_ address: UInt64) -> UInt64? {
+    func word(_ programAddress: UInt64) -> UInt64? {
+        let address = programAddress &+ base
         var value: UInt64 = 0
         let got = unsafe withUnsafeMutableBytes(of: &value) {
             unsafe pread(file, $0.baseAddress, 8, off_t(truncatingIfNeeded: address))
@@ -41,7 +47,8 @@ package final class ProcessMemory {
     }
 
     /// False where it could not be written as a whole.
-    func write(_ address: UInt64, _ bytes: [UInt8]) -> Bool {
+    func write(_ programAddress: UInt64, _ bytes: [UInt8]) -> Bool {
+        let address = programAddress &+ base
         var done = 0
         while done < bytes.count {
             let put = unsafe bytes.withUnsafeBytes {
@@ -57,7 +64,7 @@ package final class ProcessMemory {
 
     func write(_ address: UInt64, word: UInt64) -> Bool {
         unsafe withUnsafeBytes(of: word) {
-            unsafe pwrite(file, $0.baseAddress, 8, off_t(truncatingIfNeeded: address)) == 8
+            unsafe pwrite(file, $0.baseAddress, 8, off_t(truncatingIfNeeded: address &+ base)) == 8
         }
     }
 

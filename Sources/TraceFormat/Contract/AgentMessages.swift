@@ -19,7 +19,7 @@
 /// A command (`nopal enable`, ...) sends one `request` to the host's same socket and gets one `reply`.
 /// Whoever gets anything else than what may come next ends the connection.
 public enum AgentMessage {
-    public static let version: UInt64 = 3
+    public static let version: UInt64 = 4
     public static let headByteCount = 64
     public static let maximumTextByteCount = 4096
     public static let maximumByteCount = headByteCount + maximumTextByteCount
@@ -29,7 +29,9 @@ public enum AgentMessage {
         /// e, f, g addresses of the slow paths enter, record, leave; text: u64 each: address of
         /// the personality; 1 after a fork, 2 attached to; tasks in the process; addresses of the
         /// code that hooked functions jump to (order of `HookedFunction`); where the loader's
-        /// `_dl_debug_state` stands; address of the u32 that is 1 while the process records.
+        /// `_dl_debug_state` stands; address of the u32 that is 1 while the process records; ticks a
+        /// second, 0 where the host reads the same counter; address of what stubs call for the time, 0
+        /// where they read the counter themselves; ticks, and CLOCK_MONOTONIC in nanoseconds, of now.
         case hello = 1
         /// a load bias, b address of its dynamic section; text: path, empty for the executable.
         case module = 2
@@ -53,7 +55,7 @@ public enum AgentMessage {
         case detached = 11
 
         /// a how many blocks the shared memory has room for, b the host's pid,
-        /// c the depth limit or 0.
+        /// c the depth limit or 0, d `SessionFlags`.
         case session = 16
         /// text: why not.
         case refuse = 17
@@ -114,8 +116,16 @@ public enum HookedFunction: Int, Sendable {
     case modulesChanged = 4
 }
 
-/// Shape: u64 each: `HookedFunction`, its address, where its hook goes on, its first eight bytes.
+/// Shape: u64 each: `HookedFunction`, its address, where its hook goes on, its first bytes (eight on x86-64, four
+/// on Arm). On Arm a branch does not reach the agent: then follow the page that a way to it is to be put in, the
+/// branch there (four bytes), and the sixteen bytes of that way.
 public enum Hook {
-    public static let byteCount = 32
+    public static let byteCount = 64
     public static let jumpByteCount = 5
+}
+
+/// Field d of message `session`.
+public enum SessionFlags {
+    /// The host can't start a thread in this process: start a helper once the first modules are armed.
+    public static let startHelper: UInt64 = 1
 }

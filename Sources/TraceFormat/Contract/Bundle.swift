@@ -14,8 +14,9 @@ public enum Bundle {
     public static let stepByteCount = 32
     /// The head of a plan that is run live.
     public static let planHeadByteCount = 32
-    /// A site of the table: its runtime address u64.
-    public static let siteByteCount = 8
+    /// A site of the table: its runtime address u64; what stands there when it is on, and when it is off, u32 each:
+    /// the unit that a toggle stores (a byte on x86-64, a halfword of T32, else a word).
+    public static let siteByteCount = 16
     /// A trap, after the steps of a plan that is run live: address u64, target u64; sorted.
     public static let trapByteCount = 16
 
@@ -28,6 +29,9 @@ public enum Bundle {
         /// Where the image for debuggers begins, from the arena's start, and its size.
         public static let imageOffset = 32
         public static let imageByteCount = 40
+        public static let clock = 48
+        /// 32-bit Arm: an instruction that goes on at the personality.
+        public static let personalityWay = 56
     }
 }
 

@@ -1,0 +1,37 @@
+#if arch(arm64) || arch(arm)
+    import AgentShims
+
+    /// Puts the branch to the agent at a hooked function: to a page near it, and from there on. Nobody else runs.
+    enum HookWriting {
+        /// - Parameter hook: address of its record, see `Hook`.
+        static func write(_ hook: UInt64, to target: UInt64) {
+            let address = nopal_load64(hook &+ 8)
+            let way = nopal_load64(hook &+ 32)
+            let branch = UInt32(truncatingIfNeeded: nopal_load64(hook &+ 40))
+            guard address % 4 == 0, way % 4096 == 0, way != 0,
+                System.readSafely(address & ~UInt64(Word.byteCount &- 1), process: AgentState.process) != nil,
+                UInt64(nopal_load32(address)) == nopal_load64(hook &+ 24), System.allocate(at: way, 4096)
+            else { return }
+            nopal_store64(way, nopal_load64(hook &+ 48))
+            nopal_store64(way &+ 8, nopal_load64(hook &+ 56))
+            CodeCaches.maintain(way, 16)
+            _ = System.protect(way, 4096, System.protectRead | System.protectExecute)
+            let page = address & ~4095
+            if System.protect(page, 4096, System.protectRead | System.protectWrite) < 0 { return }
+            nopal_store32(address, branch)
+            CodeCaches.maintain(address, 4)
+            _ = System.protect(page, 4096, System.protectRead | System.protectExecute)
+        }
+    }
+
+    extension System {
+        /// Maps zeroed memory exactly there, never over something else.
+        static func allocate(at address: UInt64, _ byteCount: UInt64) -> Bool {
+            let privateAnonymousFixed: Int64 = 0x02 | 0x20 | 0x100000
+            let at = mapPages(
+                Int64(bitPattern: address), Int64(bitPattern: byteCount), protectRead | protectWrite,
+                privateAnonymousFixed, -1, offset: 0)
+            return UInt64(bitPattern: at) == address
+        }
+    }
+#endif
