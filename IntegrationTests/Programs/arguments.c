@@ -87,7 +87,12 @@ TRACED long double complex complex_long_double(long double complex a) {
     COUNT();
     return a * 2 + I;
 }
-TRACED __int128 wide(__int128 a, long b) {
+#ifdef __SIZEOF_INT128__
+typedef __int128 widest;
+#else
+typedef long long widest;
+#endif
+TRACED widest wide(widest a, long b) {
     COUNT();
     return a * b + 1;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 enum { functions_max = 64, name_bytes = 64, threads_max = 16384 };
 
 struct counters {
-    unsigned long entries, exits, unwound;
+    uint64_t entries, exits, unwound;
 };
 
 struct slot {
@@ -27,7 +28,7 @@ struct slot {
 };
 
 struct account {
-    unsigned long magic;
+    uint64_t magic;
     unsigned function_count;
     unsigned thread_count;
     char rest_of_page[4096 - 16];
@@ -103,7 +104,7 @@ static struct counters *counters(struct count_site *site) {
     return &slot()->of[index - 1];
 }
 
-static void add(unsigned long *counter, long n) { __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
+static void add(uint64_t *counter, long n) { __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
 
 void count_enter(struct count_site *site) { add(&counters(site)->entries, 1); }
 void count_exit(struct count_site *site) { add(&counters(site)->exits, 1); }

@@ -81,7 +81,11 @@ int main(int count, char **arguments) {
         work(5);
         await("fork", pid);
     }
+#ifdef SYS_fork
     pid_t pid = syscall(SYS_fork);
+#else
+    pid_t pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
     if (pid == 0) {
         count_new_thread();
         work(7);

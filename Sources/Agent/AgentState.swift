@@ -37,6 +37,8 @@ enum AgentState {
 
     /// A page that the kernel empties in forked children; 0 when there is none.
     nonisolated(unsafe) static var forkMarker: UInt64 = 0
+    /// The page tells nothing here: the process's number does.
+    nonisolated(unsafe) static var comparesProcess = false
 
     /// One private mapping with all tables below; 0 before the start.
     nonisolated(unsafe) static var tables: UInt64 = 0

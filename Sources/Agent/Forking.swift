@@ -9,15 +9,21 @@ import AgentShims
 enum Forking {
     static func prepareMarker() {
         let wipeOnFork: Int64 = 18
+        let noAdvice: Int64 = 0x7fff
         let marker = System.allocate(4096)
         if marker == 0 { return }
-        System.advise(marker, 4096, wipeOnFork)
+        // An emulator takes any advice and follows none. It makes a process of every vfork, too.
+        if System.advise(marker, 4096, noAdvice) >= 0 { AgentState.comparesProcess = true }
+        _ = System.advise(marker, 4096, wipeOnFork)
         nopal_store32(marker, 1)
         AgentState.forkMarker = marker
     }
 
     /// True once in a child that has not been told of its fork.
-    static var isUnnoticed: Bool { AgentState.forkMarker != 0 && nopal_load32(AgentState.forkMarker) == 0 }
+    static var isUnnoticed: Bool {
+        if AgentState.comparesProcess { return System.processID() != AgentState.process }
+        return AgentState.forkMarker != 0 && nopal_load32(AgentState.forkMarker) == 0
+    }
 
     /// Makes the process a session's process of its own. Runs on its only thread.
     static func begin() {

@@ -12,9 +12,10 @@
                 System.readSafely(address & ~UInt64(Word.byteCount &- 1), process: AgentState.process) != nil,
                 UInt64(nopal_load32(address)) == nopal_load64(hook &+ 24), System.allocate(at: way, 4096)
             else { return }
-            nopal_store64(way, nopal_load64(hook &+ 48))
-            nopal_store64(way &+ 8, nopal_load64(hook &+ 56))
-            CodeCaches.maintain(way, 16)
+            for offset in stride(from: UInt64(0), to: UInt64(Hook.wayByteCount), by: 8) {
+                nopal_store64(way &+ offset, nopal_load64(hook &+ UInt64(Hook.wayOffset) &+ offset))
+            }
+            CodeCaches.maintain(way, UInt64(Hook.wayByteCount))
             _ = System.protect(way, 4096, System.protectRead | System.protectExecute)
             let page = address & ~4095
             if System.protect(page, 4096, System.protectRead | System.protectWrite) < 0 { return }

@@ -1,13 +1,18 @@
 #if arch(arm64) || arch(arm)
-    /// The code that hooked functions branch to, by the values of `HookedFunction`: the loader's alone.
+    import AgentShims
+
+    /// The code that the ways of hooked functions call, by the values of `HookedFunction`; 0 for none.
     enum HookedFunctions {
         static let count: UInt32 = 5
 
         static func code(_ function: UInt32) -> UInt64 {
-            let modulesChangedFunction: UInt32 = 4
-            guard function == modulesChangedFunction else { return 0 }
-            let hook: @convention(c) () -> Void = modulesChanged
-            return UInt64(unsafeBitCast(hook, to: UInt.self))
+            switch function {
+            case 1, 2, 3: return nopal_prepare_fork_address()
+            case 4:
+                let hook: @convention(c) () -> Void = modulesChanged
+                return UInt64(unsafeBitCast(hook, to: UInt.self))
+            default: return 0
+            }
         }
 
         static func setResume(_ function: UInt32, _ address: UInt64) {}

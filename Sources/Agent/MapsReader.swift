@@ -2,10 +2,11 @@ import AgentShims
 
 /// Finds the mapping that holds an address, in /proc/self/maps, without allocating.
 enum MapsReader {
-    /// Returns (0, 0) when no mapping holds it or the file can't be read.
-    static func mapping(holding address: UInt64) -> (low: UInt64, high: UInt64) {
+    /// Where it begins and ends, and where the one before it ends. All 0 when no mapping holds the address or the file
+    /// can't be read.
+    static func mapping(holding address: UInt64) -> (low: UInt64, high: UInt64, before: UInt64) {
         let found = find(address)
-        return (found.low, found.high)
+        return (found.low, found.high, found.before)
     }
 
     /// Whether all of a range is code: mapped in one piece, executable and not writable.
@@ -38,6 +39,8 @@ enum MapsReader {
 private struct MapsLine {
     var low: UInt64 = 0
     var high: UInt64 = 0
+    /// Where the mapping of the line before ends.
+    var before: UInt64 = 0
     var isWritable = false
     var isExecutable = false
 }
@@ -50,7 +53,9 @@ private struct MapsLineParser {
 
     mutating func consume(_ byte: UInt8) -> MapsLine? {
         if byte == 10 {
+            let before = line.high
             line = MapsLine()
+            line.before = before
             part = 0
             value = 0
             return nil

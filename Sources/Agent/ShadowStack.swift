@@ -24,7 +24,7 @@ struct ShadowEntry {
 enum ShadowStack {
     static let entryByteCount: UInt64 = 32
     /// When fewer entries are left, calls are traced as entries only. More than a block can push.
-    static let reserveByteCount: UInt64 = 16384 &* 32
+    static let reserveByteCount = Word.byteCount == 8 ? 16384 &* entryByteCount : 8448 &* entryByteCount
 
     static func isExhausted(_ thread: ThreadState) -> Bool {
         thread.pointee.shadow_top &+ reserveByteCount > thread.pointee.shadow_limit

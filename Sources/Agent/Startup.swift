@@ -24,10 +24,17 @@ public func start(environment: UInt64) {
     if AgentState.startsHelper { _ = nopal_start_thread(helpFromStart, nil) }
 }
 
-/// The kernel keeps at least 128 MiB below the top of the main stack free of other mappings.
+/// The kernel keeps at least 128 MiB below the top of the main stack free of other mappings; emulators do not.
 private func setMainStack(_ environment: UInt64) {
     let gap: UInt64 = 128 << 20
-    let above: UInt64 = 16 << 20
-    AgentState.mainStackLow = environment &- gap
-    AgentState.mainStackHigh = environment &+ above
+    #if arch(x86_64)
+        let above: UInt64 = 16 << 20
+        AgentState.mainStackLow = environment &- gap
+        AgentState.mainStackHigh = environment &+ above
+    #else
+        let found = MapsReader.mapping(holding: environment)
+        let low = found.high &- gap
+        AgentState.mainStackHigh = found.high
+        AgentState.mainStackLow = found.before > low ? found.before : low
+    #endif
 }

@@ -72,8 +72,9 @@ enum System {
         call(CallNumber.protect, Int64(bitPattern: address), Int64(bitPattern: byteCount), protection)
     }
 
-    static func advise(_ address: UInt64, _ byteCount: UInt64, _ advice: Int64) {
-        _ = call(CallNumber.advise, Int64(bitPattern: address), Int64(bitPattern: byteCount), advice)
+    @discardableResult
+    static func advise(_ address: UInt64, _ byteCount: UInt64, _ advice: Int64) -> Int64 {
+        call(CallNumber.advise, Int64(bitPattern: address), Int64(bitPattern: byteCount), advice)
     }
 
     static let adviseDontNeed: Int64 = 4

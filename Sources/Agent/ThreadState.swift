@@ -13,9 +13,9 @@ extension UnsafeMutablePointer where Pointee == nopal_thread {
         defer { System.restoreSignals(mask) }
         if pointee.shadow_base != 0 { return true }
         pointee.tid = System.threadID()
-        let region = ShadowRegions.take(thread: pointee.tid)
+        let (region, byteCount) = ShadowRegions.take(thread: pointee.tid)
         if region == 0 { return false }
-        pointee.graveyard = region &+ ShadowRegions.byteCount &- Graveyard.byteCount
+        pointee.graveyard = region &+ byteCount &- Graveyard.byteCount
         pointee.shadow_limit = pointee.graveyard
         if pointee.tid == AgentState.process {
             pointee.stack_low = AgentState.mainStackLow
@@ -54,7 +54,7 @@ extension UnsafeMutablePointer where Pointee == nopal_thread {
     /// the thread pointer is the stack's. Where that is not so, no address is ever found in it.
     private func findStack() {
         var found = MapsReader.mapping(holding: UInt64(UInt(bitPattern: self)))
-        if found.high == 0 { found = (low: 1, high: 1) }
+        if found.high == 0 { found = (low: 1, high: 1, before: 0) }
         pointee.stack_low = found.low
         pointee.stack_high = found.high
     }

@@ -49,8 +49,9 @@ public enum A32StubInstruction: Equatable, Hashable, Sendable {
     case branch(Condition, Int64)
     /// BLX to T32 code, 32 MiB.
     case branchLinkThumb(Int64)
-    /// BX.
+    /// BX and BLX.
     case branchRegister(UInt8)
+    case branchLinkRegister(UInt8)
 }
 
 extension A32StubInstruction {
@@ -96,6 +97,7 @@ extension A32StubInstruction {
             let field = try UInt32.field(Self.counted(distance), unit: 2, bits: 25)
             return 0xfa00_0000 | (field & 1) << 24 | field >> 1
         case .branchRegister(let a): return try 0xe12f_ff10 | Self.number(a)
+        case .branchLinkRegister(let a): return try 0xe12f_ff30 | Self.number(a)
         default: preconditionFailure("an instruction without an encoding: \(self)")
         }
     }

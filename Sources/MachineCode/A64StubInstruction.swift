@@ -47,8 +47,9 @@ public enum A64StubInstruction: Equatable, Hashable, Sendable {
     /// LDR of 32 and of 64 bits, relative to the instruction.
     case loadLiteral32(UInt8, Int64)
     case loadLiteral(UInt8, Int64)
-    /// BR.
+    /// BR and BLR.
     case branchRegister(UInt8)
+    case branchLinkRegister(UInt8)
 }
 
 extension A64StubInstruction {
@@ -81,6 +82,7 @@ extension A64StubInstruction {
         static let loadLiteral32 = Pattern(0x1800_0000, 0xff00_0000)
         static let loadLiteral = Pattern(0x5800_0000, 0xff00_0000)
         static let branchRegister = Pattern(0xd61f_0000, 0xffff_fc1f)
+        static let branchLinkRegister = Pattern(0xd63f_0000, 0xffff_fc1f)
     }
 
     private struct Pattern {
@@ -146,6 +148,7 @@ extension A64StubInstruction {
         case .loadLiteral(let a, let distance):
             return try Opcode.loadLiteral.bits | .field(distance, unit: 4, bits: 19) << 5 | Self.low(a)
         case .branchRegister(let a): return try Opcode.branchRegister.bits | Self.middle(a)
+        case .branchLinkRegister(let a): return try Opcode.branchLinkRegister.bits | Self.middle(a)
         default: preconditionFailure("an instruction without an encoding: \(self)")
         }
     }

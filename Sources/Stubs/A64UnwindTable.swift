@@ -3,7 +3,8 @@ import TraceFormat
 /// The unwind table of an AArch64 arena, in .eh_frame format: one CIE, and one FDE a stub, since no register tells rules
 /// where in its stub a frame stands.
 ///
-/// CFA = sp + 1, with a rule of its own for sp: see `UnwindTable`.
+/// CFA = sp + 1, with a rule of its own for sp: see `UnwindTable`. But where the return address is the kernel's return
+/// from a signal handler, CFA = sp: libgcc finds the interrupted registers by the handler's CFA.
 /// Source: DWARF 5 section 6.4; register numbers of the AArch64 DWARF supplement.
 enum A64UnwindTable {
     private enum Register {
@@ -13,7 +14,10 @@ enum A64UnwindTable {
         static let stack: UInt8 = 31
     }
 
-    static let maximumEntryByteCount = 176
+    static let maximumEntryByteCount = 272
+
+    /// `mov x8, #139; svc #0`: rt_sigreturn. Source: libgcc/config/aarch64/linux-unwind.h knows a signal's frame by it.
+    private static let signalReturn: UInt64 = 0xd400_0001_d280_1168
 
     static func bytes(runs: [StubRun], personality: UInt64) -> [UInt8] {
         var table = ByteWriter()
@@ -50,10 +54,23 @@ enum A64UnwindTable {
             cie.append([0x00])
             cie.fixed(personality)
         }
-        cie.append([0x0c, Register.stack, 1])  // DW_CFA_def_cfa sp + 1
+        cie.append(frameAddress(isInEntry: false))
         cie.append(stackRule(0))
         cie.align(to: 8, plus: 4)
         return cie.bytes
+    }
+
+    /// DW_CFA_def_cfa_expression sp + (what stands at the return address is not a signal's return). Where the link
+    /// register holds something else than the return address, it is an address in the stub.
+    private static func frameAddress(isInEntry: Bool) -> [UInt8] {
+        var expression: [UInt8] = isInEntry ? [0x70 + Register.stub, 0, 0x06] : [0x70 + Register.link, 0]
+        expression.append(0x06)  // DW_OP_deref
+        expression.append(0x0e)  // DW_OP_const8u
+        for shift in stride(from: UInt64(0), to: 64, by: 8) {
+            expression.append(UInt8(truncatingIfNeeded: signalReturn >> shift))
+        }
+        expression += [0x2e, 0x70 + Register.stack, 0, 0x22]  // DW_OP_ne, DW_OP_breg31, DW_OP_plus
+        return [0x0f, UInt8(expression.count)] + expression
     }
 
     /// DW_CFA_val_expression sp = sp + offset.
@@ -80,6 +97,7 @@ enum A64UnwindTable {
                     rows +=
                         frame.returnAddress == .entry
                         ? [0x10, Register.stub, 2, 0x70 + Register.stub, 8] : [0x08, Register.stub]
+                    rows += frameAddress(isInEntry: frame.returnAddress == .entry)
                 }
             }
             last = frame

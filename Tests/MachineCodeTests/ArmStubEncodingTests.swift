@@ -29,7 +29,7 @@ import Testing
         (.push(15, offset: -16), "str x15, [sp, #-0x10]!"), (.pop(15, offset: 16), "ldr x15, [sp], #0x10"),
         (.loadExclusive(17, 16), "ldxr x17, [x16]"), (.storeExclusive(14, 15, 16), "stxr w14, x15, [x16]"),
         (.loadLiteral32(14, 64), "ldr w14, #0x10000040"), (.loadLiteral(15, -64), "ldr x15, #0xfffffc0"),
-        (.branchRegister(15), "br x15"),
+        (.branchRegister(15), "br x15"), (.branchLinkRegister(16), "blr x16"),
     ])
     func a64(_ instruction: A64StubInstruction, _ expected: String) throws {
         let text = try text(instruction.encodedBytes(), .a64)
@@ -51,7 +51,7 @@ import Testing
         (.loadLiteral(15, 8), "ldr pc, [pc]"), (.branch(.carrySet, 64), "bhs #0x10000040"),
         (.branch(.carryClear, -64), "blo #0xfffffc0"), (.branch(.notEqual, 8), "bne #0x10000008"),
         (.branchLinkThumb(66), "blx #0x10000042"), (.branchLinkThumb(-64), "blx #0xfffffc0"),
-        (.branchRegister(14), "bx lr"),
+        (.branchRegister(14), "bx lr"), (.branchLinkRegister(12), "blx ip"),
     ])
     func a32(_ instruction: A32StubInstruction, _ expected: String) throws {
         let text = try text(instruction.encodedBytes(), .a32)

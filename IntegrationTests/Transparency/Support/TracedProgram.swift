@@ -47,8 +47,9 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
     func build() throws -> URL {
         let compiler = variant.compiler(isCxx: isCxx)
         let common = ["-g", "-Wall", "-Wno-infinite-recursion"] + (isCxx ? ["-std=c++20"] : []) + compileFlags
-        let position = variant == .gccFentryNop ? [] : ["-fPIC"]
-        var commands = [["gcc", "-O2", "-g", "-fPIC", "-c", "{source}/count.c", "-o", "count.o"]]
+        let position = variant.isFixed ? ["-fno-pie"] : ["-fPIC"]
+        let plain = variant.target.map { $0.prefix + "gcc" } ?? "gcc"
+        var commands = [[plain, "-O2", "-g", "-fPIC", "-c", "{source}/count.c", "-o", "count.o"]]
         commands.append(
             [compiler] + common + variant.compileFlags + position + [
                 "-c", "{source}/\(name).\(suffix)", "-o", "\(name).o",
@@ -60,10 +61,12 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
             let pieces = variant == .gccFentryNop ? Variant.gccFentry.compileFlags : variant.compileFlags
             commands.append(
                 [compiler] + common + pieces + ["-fPIC", "-c", "{source}/\(name).lib.\(suffix)", "-o", "library.o"])
-            commands.append([compiler, "-shared", "library.o", "-o", "\(name).so"])
+            commands.append([
+                variant.isClang && variant.target != nil ? plain : compiler, "-shared", "library.o", "-o", "\(name).so",
+            ])
         }
         if hasHelper {
-            commands.append(["gcc", "-O2", "-static", "{source}/\(name).helper.c", "-o", "\(name).helper"])
+            commands.append([plain, "-O2", "-static", "{source}/\(name).helper.c", "-o", "\(name).helper"])
         }
         if library == .linked { linked += ["-Wl,-rpath,$ORIGIN", "\(name).so"] }
         commands.append(linked)

@@ -14,15 +14,46 @@ enum Variant: String, CaseIterable, Sendable {
     /// Sites after endbr64, and hardware shadow stacks allowed.
     case gccEndbr = "gcc-endbr"
 
+    case a64O2 = "aarch64-O2"
+    case a64O0 = "aarch64-O0"
+    case a64Os = "aarch64-Os"
+    case a64NoPIE = "aarch64-no-pie"
+    /// Sites behind BTI and before PACIASP.
+    case a64Protected = "aarch64-protected"
+    case a64Clang = "clang-aarch64"
+    case a64XRay = "clang-aarch64-xray"
+    case a32O2 = "arm-O2"
+    case a32O0 = "arm-O0"
+    case a32Os = "arm-Os"
+    case a32NoPIE = "arm-no-pie"
+    case t32O2 = "thumb-O2"
+    case t32O0 = "thumb-O0"
+    case t32Os = "thumb-Os"
+    case t32NoPIE = "thumb-no-pie"
+
     static let standard: [Variant] = [.gccO2, .gccO0, .clangO2]
     static let optimised: [Variant] = [.gccO2, .clangO2]
     static let clang: [Variant] = [.clangO2]
-    static let everyKind = Variant.allCases
+    static let everyKind = Variant.allCases.filter { $0.target == nil }
+
+    static let a64: [Variant] = [.a64O2, .a64O0, .a64Os, .a64NoPIE, .a64Protected, .a64Clang, .a64XRay]
+    static let a32: [Variant] = [.a32O2, .a32O0, .a32Os, .a32NoPIE]
+    static let t32: [Variant] = [.t32O2, .t32O0, .t32Os, .t32NoPIE]
+    static let everyArm = a64 + a32 + t32
+    /// One a set.
+    static let someArm: [Variant] = [.a64O2, .a32O2, .t32O2]
+
+    /// What it runs on; nil for this machine.
+    var target: ArmTarget? {
+        if rawValue.contains("aarch64") { return .a64 }
+        return rawValue.hasPrefix("arm") || rawValue.hasPrefix("thumb") ? .arm : nil
+    }
 
     var isClang: Bool { rawValue.hasPrefix("clang") }
 
     func compiler(isCxx: Bool) -> String {
-        switch (isClang, isCxx) {
+        if let target, !isClang { return target.prefix + (isCxx ? "g++" : "gcc") }
+        return switch (isClang, isCxx) {
         case (true, true): "clang++-19"
         case (true, false): "clang-19"
         case (false, true): "g++"
@@ -41,8 +72,29 @@ enum Variant: String, CaseIterable, Sendable {
         case .clangMcount: ["-O2", "-pg"]
         case .clangXRay: ["-O2", "-fxray-instrument", "-fxray-instruction-threshold=1"]
         case .gccEndbr: ["-O2", "-fpatchable-function-entry=5", "-fcf-protection=full"]
+        case .a64O2, .a64NoPIE: ["-O2", "-fpatchable-function-entry=1"]
+        case .a64O0: ["-O0", "-fpatchable-function-entry=2"]
+        case .a64Os: ["-Os", "-fpatchable-function-entry=3"]
+        case .a64Protected: ["-O2", "-fpatchable-function-entry=1", "-mbranch-protection=standard"]
+        case .a64Clang: ["--target=aarch64-linux-gnu", "-O2", "-fpatchable-function-entry=1"]
+        case .a64XRay:
+            [
+                "--target=aarch64-linux-gnu", "-O2", "-fxray-instrument", "-fxray-instruction-threshold=1",
+                "-fxray-instrumentation-bundle=function-entry",
+            ]
+        case .a32O2, .a32NoPIE: ["-marm", "-O2", "-fpatchable-function-entry=1"]
+        case .a32O0: ["-marm", "-O0", "-fpatchable-function-entry=1"]
+        case .a32Os: ["-marm", "-Os", "-fpatchable-function-entry=2"]
+        case .t32O2, .t32NoPIE: ["-mthumb", "-O2", "-fpatchable-function-entry=3"]
+        case .t32O0: ["-mthumb", "-O0", "-fpatchable-function-entry=3"]
+        case .t32Os: ["-mthumb", "-Os", "-fpatchable-function-entry=3"]
         }
     }
 
-    var linkFlags: [String] { self == .gccFentryNop ? ["-no-pie"] : [] }
+    /// It is linked for a fixed address.
+    var isFixed: Bool { [.gccFentryNop, .a64NoPIE, .a32NoPIE, .t32NoPIE].contains(self) }
+
+    var linkFlags: [String] {
+        (isFixed ? ["-no-pie"] : []) + (isClang && target != nil ? ["--target=aarch64-linux-gnu", "-fuse-ld=lld"] : [])
+    }
 }

@@ -30,15 +30,23 @@ struct Verification {
 
     /// The work directories have one name in both runs: programs may print it.
     func plainRun() throws -> ProcessRun {
-        ProcessRun(
-            program: executable, arguments: program.programArguments(build),
-            directory: try directory("plain/work"), environment: environment, limits: program.limits)
+        let directory = try directory("plain/work")
+        guard let target = program.variant.target else {
+            return ProcessRun(
+                program: executable, arguments: program.programArguments(build), directory: directory,
+                environment: environment, limits: program.limits)
+        }
+        return ProcessRun(
+            program: try #require(Compiler.find(target.emulator), "no \(target.emulator): apt install qemu-user"),
+            arguments: ["-L", target.sysroot, executable] + program.programArguments(build), directory: directory,
+            environment: environment, limits: program.limits)
     }
 
     func tracedRun() throws -> ProcessRun {
         ProcessRun(
             program: Locations.nopal,
-            arguments: ["record", "-o", trace.path] + program.recordOptions + ["--", executable]
+            arguments: ["record", "-o", trace.path] + (program.variant.target?.options ?? []) + program.recordOptions
+                + ["--", executable]
                 + program.programArguments(build),
             directory: try directory("traced/work"), environment: environment, limits: program.limits)
     }

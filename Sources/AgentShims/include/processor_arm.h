@@ -11,6 +11,9 @@ uint64_t nopal_clock(void);
 /// The code of a stub's clock, where there is no counter.
 void nopal_clock_thunk(void);
 
+/// What the ways of libc's forking functions call: number, and the first three arguments, a register each.
+uint64_t nopal_prepare_fork_address(void);
+
 /// Nanoseconds of the clock where there is no counter to read.
 static inline uint64_t nopal_ticks(void) {
     if (!nopal_has_counter) return nopal_clock();

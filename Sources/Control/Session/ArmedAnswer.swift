@@ -60,8 +60,8 @@ struct ArmedAnswer {
         for hook in hooks {
             for word in [
                 UInt64(hook.function.rawValue), hook.address, hook.resume, hook.firstWord, hook.way, hook.branch,
-                hook.wayBytes.0, hook.wayBytes.1,
             ] { text.fixed(word) }
+            for index in 0..<Hook.wayByteCount { text.fixed(index < hook.wayBytes.count ? hook.wayBytes[index] : 0) }
         }
         return Packet(
             .armed,

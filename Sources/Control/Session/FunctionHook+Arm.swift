@@ -1,4 +1,5 @@
 import MachineCode
+import Programs
 import TraceFormat
 
 extension FunctionHook {
@@ -22,11 +23,46 @@ extension FunctionHook {
             let branch = try? branch(set, Int64(bitPattern: way &- address)),
             let bytes = try? jump(set, to: agent)
         else { return nil }
-        func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
         return FunctionHook(
             function: .modulesChanged, address: address, resume: 0, original: original, inner: [],
             firstWord: number(original[...]), way: way, branch: number(branch[...]),
-            wayBytes: (number(bytes[..<8]), number(bytes[8...])))
+            wayBytes: bytes)
+    }
+
+    private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// libc's functions that make children behind the back of its fork handlers: the way tells the agent, runs the
+    /// instructions that the branch replaces, and goes on behind them.
+    ///
+    /// None where those instructions can't be run elsewhere.
+    ///
+    /// - Parameter room: finds a free page near a place, and takes it.
+    static func forking(
+        of image: ModuleImage, bias: UInt64, agent: (HookedFunction) -> UInt64,
+        room: (Range<UInt64>, InstructionSet) -> UInt64?
+    ) -> [FunctionHook] {
+        let name = image.path.split(separator: "/").last ?? ""
+        guard name.hasPrefix("libc.so") || name.hasPrefix("libc-") else { return [] }
+        let functions: [(HookedFunction, String)] = [(.fork, "_Fork"), (.clone, "clone"), (.systemCall, "syscall")]
+        return functions.compactMap { function, name in
+            guard let place = image.exportedFunction(name) else { return nil }
+            let set: InstructionSet = image.isa == .a32 && place & 1 != 0 ? .t32 : image.isa
+            let address = (place & ~1) &+ bias
+            guard address % 4 == 0, agent(function) != 0, let code = image.code(at: place & ~1, count: 8),
+                let moved = MovableCode.byteCount(in: code, set), let way = room(address..<address &+ 8, set),
+                let branch = try? branch(set, Int64(bitPattern: way &- address)),
+                let bytes = try? ForkWay(
+                    isa: set, start: way, function: function.rawValue - 1, agent: agent(function),
+                    moved: Array(code[..<moved]), resume: address &+ UInt64(moved)
+                ).bytes(), bytes.count <= Hook.wayByteCount
+            else { return nil }
+            return FunctionHook(
+                function: function, address: address, resume: address &+ UInt64(moved),
+                original: Array(code[..<4]), inner: [], firstWord: number(code[..<4]), way: way,
+                branch: number(branch[...]), wayBytes: bytes)
+        }
     }
 
     /// In T32 the return has 16 bits, and a NOP behind it fills the word.
@@ -40,7 +76,7 @@ extension FunctionHook {
         }
     }
 
-    private static func branch(_ isa: InstructionSet, _ distance: Int64) throws(EncodingError) -> [UInt8] {
+    static func branch(_ isa: InstructionSet, _ distance: Int64) throws(EncodingError) -> [UInt8] {
         switch isa {
         case .x86_64: []
         case .a64: try A64Instruction.branch(distance).encodedBytes()

@@ -16,15 +16,10 @@ struct FunctionHook: Equatable {
     let inner: [Int]
     /// The first eight bytes of the function; on Arm four.
     let firstWord: UInt64
-    /// Arm: the page of the way to the agent, the branch there, and the way's sixteen bytes; 0 elsewhere.
+    /// Arm: the page of the way to the agent, the branch there, and the way's code; 0 and empty elsewhere.
     var way: UInt64 = 0
     var branch: UInt64 = 0
-    var wayBytes: (UInt64, UInt64) = (0, 0)
-
-    static func == (left: FunctionHook, right: FunctionHook) -> Bool {
-        left.function == right.function && left.address == right.address && left.resume == right.resume
-            && left.original == right.original && left.firstWord == right.firstWord && left.way == right.way
-    }
+    var wayBytes: [UInt8] = []
 
     /// Instructions that the agent's hook runs in the replaced ones' stead.
     private struct Pattern {

@@ -166,6 +166,12 @@ package final class TracedProcess {
                 let found = session.modules.module(path: path)
             else { continue }
             answer.look(at: found.image, bias: module.bias, dynamic: module.dynamic, hasUnwinder: &hasUnwinder)
+            if target != nil && answer.isFirst {
+                let hooks = FunctionHook.forking(
+                    of: found.image, bias: module.bias, agent: { hookCode[$0.rawValue] },
+                    room: { page(near: $0, $1, &taken) })
+                for hook in hooks { answer.add(hook) }
+            }
             loaded.append(LoadedModule(image: found.image, traced: found.traced, bias: module.bias))
         }
         // LLVM's libunwind tells frames apart by their stack pointer, and a stub's is its caller's:
@@ -188,11 +194,8 @@ package final class TracedProcess {
                 let hook = FunctionHook.modulesChanged(
                     at: loaderBreak, isa: target.isa, code: { memory.read($0, count: 4) },
                     agent: hookCode[HookedFunction.modulesChanged.rawValue],
-                    room: { ArenaPlacement.choose(byteCount: 4096, near: $0, maps: maps, isa: $1) })
+                    room: { page(near: $0, $1, &maps) })
             else { return }
-            let way = hook.way
-            maps.append(MapEntry(start: way, end: way + 4096, permissions: "r-xp", offset: 0, path: ""))
-            maps.sort { $0.start < $1.start }
             answer.add(hook)
             return
         }
@@ -200,6 +203,14 @@ package final class TracedProcess {
             let hook = FunctionHook.modulesChanged(at: loaderBreak, code: code)
         else { return }
         answer.add(hook)
+    }
+
+    /// A free page within a branch's reach, which is taken by that.
+    private func page(near place: Range<UInt64>, _ isa: InstructionSet, _ maps: inout [MapEntry]) -> UInt64? {
+        guard let page = ArenaPlacement.choose(byteCount: 4096, near: place, maps: maps, isa: isa) else { return nil }
+        maps.append(MapEntry(start: page, end: page + 4096, permissions: "r-xp", offset: 0, path: ""))
+        maps.sort { $0.start < $1.start }
+        return page
     }
 
     /// The plans that hook, or restore, libc and the loader while threads run.

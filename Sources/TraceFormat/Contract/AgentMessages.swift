@@ -118,9 +118,11 @@ public enum HookedFunction: Int, Sendable {
 
 /// Shape: u64 each: `HookedFunction`, its address, where its hook goes on, its first bytes (eight on x86-64, four
 /// on Arm). On Arm a branch does not reach the agent: then follow the page that a way to it is to be put in, the
-/// branch there (four bytes), and the sixteen bytes of that way.
+/// branch there (four bytes), and the code of that way, filled with zeros.
 public enum Hook {
-    public static let byteCount = 64
+    public static let wayOffset = 48
+    public static let wayByteCount = 144
+    public static let byteCount = wayOffset + wayByteCount
     public static let jumpByteCount = 5
 }
 
