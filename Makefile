@@ -12,7 +12,7 @@ SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
 SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests Benchmarks -maxdepth 1 -type f | \
     xargs awk 'FNR == 1 { if (/^.!.*[ \/](ba|da)?sh$$/) print FILENAME; nextfile }')
 
-.PHONY: help setup build demo test unit-tests integration-tests check-ui real-programs bench fuzz stress \
+.PHONY: help setup build demo test unit-tests integration-tests arm-test check-ui real-programs bench fuzz stress \
         format lint install clean
 
 help:  ## Lists these targets
@@ -38,6 +38,9 @@ unit-tests:  ## Runs the Swift tests of the modules only
 
 integration-tests:  ## Runs the end-to-end tests only
 	@scripts/test integration
+
+arm-test:  ## Runs the tests of A64, A32 and T32 under qemu-user
+	@scripts/test arm
 
 check-ui:  ## Opens an export in the Perfetto UI and takes a picture (downloads a headless chromium)
 	@scripts/test ui

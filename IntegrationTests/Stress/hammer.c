@@ -127,7 +127,7 @@ static void work_a_little(uint64_t *random) {
     for (int i = 0; i < CALLS; i++) {
         uint64_t id = pick(random);
         hammer_call(id, hammer_random(random));
-        for (uint64_t turn = 0; turn < hammer_options.gap; turn++) __builtin_ia32_pause();
+        for (uint64_t turn = 0; turn < hammer_options.gap; turn++) HAMMER_PAUSE();
     }
     hammer_count_round(HAMMER_WORKERS, CALLS);
     uint64_t calls = __atomic_add_fetch(&hammer_header->calls, CALLS, __ATOMIC_SEQ_CST);
@@ -136,7 +136,7 @@ static void work_a_little(uint64_t *random) {
 }
 
 static void *work(void *argument) {
-    uint64_t worker = (uint64_t)argument, random = hammer_options.seed * 59 + worker + 1;
+    uint64_t worker = (uintptr_t)argument, random = hammer_options.seed * 59 + worker + 1;
     struct hammer_timers timers;
     hammer_take_slot(HAMMER_WORKERS);
     if (hammer_options.active[HAMMER_SIGNALS]) hammer_start_timers(&timers, worker);
@@ -152,7 +152,7 @@ static void start_all(void) {
     const unsigned char *active = hammer_options.active;
     hammer_report_faults();
     if (active[HAMMER_SIGNALS]) hammer_install_handlers();
-    for (uint64_t i = 0; i < hammer_options.workers; i++) hammer_start(work, (void *)i);
+    for (uint64_t i = 0; i < hammer_options.workers; i++) hammer_start(work, (void *)(uintptr_t)i);
     if (active[HAMMER_FORKS]) hammer_start(hammer_fork_thread, 0);
     if (active[HAMMER_LIBRARY]) hammer_start(hammer_library_thread, 0);
     if (active[HAMMER_THREADS]) hammer_start(hammer_short_thread_maker, 0);

@@ -17,6 +17,16 @@ extern "C" {
 #else
 #define HAMMER_ASSERT _Static_assert
 #endif
+// Two numbers of 64 bits in a vector register.
+typedef uint64_t hammer_vector __attribute__((vector_size(16)));
+
+// A turn of a loop that waits.
+#if defined(__x86_64__)
+#define HAMMER_PAUSE() __builtin_ia32_pause()
+#else
+#define HAMMER_PAUSE() __asm__ volatile("yield")
+#endif
+
 // Not C++'s thread_local, whose access may be a call.
 #define HAMMER_THREAD_LOCAL __thread
 

@@ -157,7 +157,7 @@ void *hammer_library_thread(void *argument) {
 // Short threads.
 
 static void *be_short(void *argument) {
-    uint64_t random = (uint64_t)argument;
+    uint64_t random = (uintptr_t)argument;
     if (!hammer_take_slot(HAMMER_THREADS)) return 0;
     for (int i = 0; i < 200; i++) {
         uint64_t id = any_of_table(&random);
@@ -174,7 +174,7 @@ void *hammer_short_thread_maker(void *argument) {
         if (hammer_load(&hammer_header->slots_used) + 2 <= hammer_header->slot_count) {
             pthread_t threads[2];
             for (int i = 0; i < 2; i++)
-                if (pthread_create(&threads[i], 0, be_short, (void *)(hammer_random(&random) | 1)))
+                if (pthread_create(&threads[i], 0, be_short, (void *)(uintptr_t)(hammer_random(&random) | 1)))
                     hammer_fail("pthread_create failed");
             for (int i = 0; i < 2; i++) pthread_join(threads[i], 0);
         }
@@ -189,7 +189,7 @@ static const char *nearest(uint64_t address, uint64_t *distance) {
     const char *name = "?";
     *distance = UINT64_MAX;
     for (uint64_t id = 0; id < hammer_function_count; id++) {
-        uint64_t entry = (uint64_t)hammer_table[id].entry;
+        uint64_t entry = (uintptr_t)hammer_table[id].entry;
         if (!entry || entry > address || address - entry >= *distance) continue;
         *distance = address - entry;
         name = hammer_table[id].name;
@@ -197,16 +197,26 @@ static const char *nearest(uint64_t address, uint64_t *distance) {
     return name;
 }
 
+static uint64_t interrupted_at(const ucontext_t *context) {
+#if defined(__x86_64__)
+    return (uint64_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return context->uc_mcontext.pc;
+#else
+    return context->uc_mcontext.arm_pc;
+#endif
+}
+
 // The first that comes here reports, and ends the program; others wait for that.
 static void report_fault(int signal, siginfo_t *info, void *context) {
     static int is_reported;
     if (__atomic_exchange_n(&is_reported, 1, __ATOMIC_SEQ_CST))
         for (;;) pause();
-    uint64_t at = (uint64_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+    uint64_t at = interrupted_at(context);
     uint64_t distance;
     const char *name = nearest(at, &distance);
     unsigned char bytes[16] = {0};
-    struct iovec to = {bytes, sizeof bytes}, from = {(void *)at, sizeof bytes};
+    struct iovec to = {bytes, sizeof bytes}, from = {(void *)(uintptr_t)at, sizeof bytes};
     ssize_t count = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
     char line[300];
     int length = snprintf(line, sizeof line, "hammer: thread %ld: signal %d at %#llx (%s+%#llx), address %p, bytes",

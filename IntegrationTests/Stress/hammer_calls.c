@@ -1,8 +1,6 @@
 // Calls of traced functions, by kind, and what they must return.
 #include "hammer.h"
 
-#include <emmintrin.h>
-
 typedef uint64_t one(uint64_t);
 typedef uint64_t two(uint64_t, uint64_t);
 typedef uint64_t many(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
@@ -12,7 +10,7 @@ typedef struct hammer_five five(uint64_t, uint64_t);
 typedef uint64_t variadic(uint64_t, ...);
 typedef double mixed(uint64_t, double, uint32_t, float, uint64_t *);
 typedef long double long_double(long double, long double);
-typedef __m128i vector(__m128i, __m128i);
+typedef hammer_vector vector(hammer_vector, hammer_vector);
 
 // Small enough that sums of doubles are exact.
 static double small(uint64_t x) { return (double)(x & 0xfffff); }
@@ -32,10 +30,8 @@ static uint64_t run_mixed(mixed *function, uint64_t x) {
 }
 
 static uint64_t run_vector(vector *function, uint64_t x) {
-    __m128i result = function(_mm_set_epi64x((long long)x, (long long)(x + 1)), _mm_set1_epi64x(7));
-    uint64_t low = (uint64_t)_mm_cvtsi128_si64(result);
-    uint64_t high = (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(result, result));
-    return high * 3 + low;
+    hammer_vector result = function((hammer_vector){x + 1, x}, (hammer_vector){7, 7});
+    return result[1] * 3 + result[0];
 }
 
 // What the function returned, in one number.

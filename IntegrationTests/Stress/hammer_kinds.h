@@ -6,7 +6,6 @@
 #pragma once
 
 #include "hammer.h"
-#include <emmintrin.h>
 #include <stdarg.h>
 
 #ifdef __clang__
@@ -15,7 +14,29 @@
 #define TRACED __attribute__((noinline, noclone, used, section(".text.hammer")))
 #endif
 // With -fcf-protection=branch every function begins with endbr64, but for these.
+#if defined(__x86_64__)
 #define BARE TRACED __attribute__((nocf_check))
+#define HAMMER_FILLING "0xcc"
+#else
+#define BARE TRACED
+#define HAMMER_FILLING "0"
+#endif
+
+// The callee-saved registers but those that compilers keep for themselves, spoilt.
+#if defined(__x86_64__)
+#define HAMMER_SPOIL()                                                                       \
+    __asm__ volatile("xor %%ebx, %%ebx\n\txor %%r12d, %%r12d\n\txor %%r13d, %%r13d\n\t"      \
+                     "xor %%r14d, %%r14d\n\txor %%r15d, %%r15d" ::: "rbx", "r12", "r13",     \
+                     "r14", "r15", "cc")
+#elif defined(__aarch64__)
+#define HAMMER_SPOIL()                                                                       \
+    __asm__ volatile("mov x19, xzr\n\tmov x20, xzr\n\tmov x21, xzr\n\tmov x27, xzr\n\tmov x28, xzr" ::: \
+                     "x19", "x20", "x21", "x27", "x28")
+#else
+#define HAMMER_SPOIL()                                                                       \
+    __asm__ volatile("mov r4, #0\n\tmov r5, #0\n\tmov r6, #0\n\tmov r8, #0\n\tmov r10, #0" ::: "r4", "r5",    \
+                     "r6", "r8", "r10", "cc")
+#endif
 
 // Places what follows `offset` bytes behind a multiple of `align`. clang writes all top-level asm at
 // the start of a unit, so there it is a function.
@@ -28,8 +49,8 @@
     }
 #else
 #define PLACE(label, align, offset)                                                  \
-    __asm__(".pushsection .text.hammer, \"ax\", @progbits\n\t.balign " #align        \
-            ", 0xcc\n\t.skip " #offset ", 0xcc\n\t.popsection");
+    __asm__(".pushsection .text.hammer, \"ax\", %progbits\n\t.balign " #align        \
+            ", " HAMMER_FILLING "\n\t.skip " #offset ", " HAMMER_FILLING "\n\t.popsection");
 #endif
 
 // A counted call. The compiler knows the callee, and must not move the call out of here.
@@ -64,9 +85,7 @@
         uint64_t sum = x + HAMMER_CONSTANT(number), product = x * 3;                         \
         __asm__ volatile("" : "+r"(sum), "+r"(product));                                     \
         uint64_t result = CALL(next, next_id, x ^ HAMMER_CONSTANT(number));                  \
-        __asm__ volatile("xor %%ebx, %%ebx\n\txor %%r12d, %%r12d\n\txor %%r13d, %%r13d\n\t"  \
-                         "xor %%r14d, %%r14d\n\txor %%r15d, %%r15d" ::: "rbx", "r12", "r13", \
-                         "r14", "r15", "cc");                                                \
+        HAMMER_SPOIL();                                                                      \
         return hammer_mix(result, sum) + product;                                            \
     }
 
@@ -142,8 +161,8 @@
     attributes long double name(long double a, long double b) { return a * 2 + b + (number + 1); }
 
 #define VECTOR(attributes, name, number, next, next_id)                                      \
-    attributes __m128i name(__m128i a, __m128i b) {                                          \
-        return _mm_add_epi64(_mm_xor_si128(a, b), _mm_set1_epi64x((long long)HAMMER_CONSTANT(number))); \
+    attributes hammer_vector name(hammer_vector a, hammer_vector b) {                        \
+        return (a ^ b) + (hammer_vector){HAMMER_CONSTANT(number), HAMMER_CONSTANT(number)};  \
     }
 
 #define FRAME(attributes, name, number, next, next_id)                                       \

@@ -42,7 +42,7 @@ static void fill(char *base, const struct hammer_header *header, enum hammer_sta
     struct hammer_name *names = (struct hammer_name *)(base + header->names_offset);
     for (uint64_t id = 0; id < hammer_function_count; id++) {
         words[id] = state;
-        names[id].address = (uint64_t)hammer_table[id].entry;
+        names[id].address = (uintptr_t)hammer_table[id].entry;
         snprintf(names[id].name, sizeof names[id].name, "%s", hammer_table[id].name);
     }
     *(struct hammer_header *)base = *header;

@@ -20,6 +20,10 @@ enum System {
 
     /// Zeroed private memory, committed when touched; 0 when there is none.
     static func allocate(_ byteCount: UInt64) -> UInt64 {
+        #if arch(arm)
+            let aside = allocateAside(byteCount)
+            if aside != 0 { return aside }
+        #endif
         let privateAnonymousNoReserve: Int64 = 0x02 | 0x20 | 0x4000
         let at = mapPages(
             0, Int64(bitPattern: byteCount), protectRead | protectWrite, privateAnonymousNoReserve, -1, offset: 0)

@@ -40,7 +40,9 @@ public struct CodeImage: Sendable {
         return value
     }
 
+    /// Nil where the image has not all of them; none are had anywhere.
     public func bytes(at address: UInt64, count: Int) -> [UInt8]? {
+        if count == 0 { return [] }
         guard let piece = piece(at: address, byteCount: count) else { return nil }
         let from = Int(address &- piece.start)
         return Array(piece.bytes[from..<from + count])

@@ -34,16 +34,28 @@ final class Hammering {
         unlink(oraclePath)
         unlink(tracePath)
         let program = "\(folder)/\(variant)"
-        let options = SessionOptions(
+        let target = try Self.target(variant)
+        var options = SessionOptions(
             subject: .program(
                 executable: program,
                 arguments: [program, oraclePath, "\(limitSeconds)"] + arguments + ["--state", "on"]),
             outputPath: tracePath, selection: Selection(filter: FunctionFilter()), filterTexts: [],
-            bufferByteCount: 64 << 20, whenFull: whenFull, agentPath: try AgentLocation.find())
+            bufferByteCount: 64 << 20, whenFull: whenFull,
+            agentPath: try target.map { try AgentLocation.find(name: $0.agentName) } ?? AgentLocation.find())
+        options.target = target
         let session = try Session(options)
         self.body = body
         session.eachTurn = { [self] session in turn(session) }
         return try session.run()
+    }
+
+    /// What programs of a variant run on; nil for this machine.
+    static func target(_ variant: String) throws(ControlError) -> Target? {
+        switch variant {
+        case "aarch64": try Target(name: "qemu-aarch64", sysroot: nil)
+        case "arm", "thumb": try Target(name: "qemu-arm", sysroot: nil)
+        default: nil
+        }
     }
 
     private func turn(_ session: Session) {

@@ -96,7 +96,7 @@ package final class TracedProcess {
     }
 
     /// What it has mapped; empty when it is gone.
-    func maps() -> [MapEntry] {
+    package func maps() -> [MapEntry] {
         if target != nil { return emulated?.maps() ?? [] }
         return (try? ProcessMaps.read(process: pid_t(bitPattern: process))) ?? []
     }
