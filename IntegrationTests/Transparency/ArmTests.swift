@@ -43,16 +43,17 @@ import TraceFormat
 
     @Test(
         arguments: TracedProgram(name: "pthread_ends", compileFlags: ["-fexceptions"]).built([
-            .a64O2, .a64O0, .a64Clang,
+            .a64O2, .a64O0, .a64Clang, .a32Mcount, .t32Mcount,
         ]))
     func threadsEndByForce(_ program: TracedProgram) throws { try Verification(program).check() }
 
-    /// gcc 12 writes exception tables for 32-bit Arm that abort with -fpatchable-function-entry, also untraced.
     @Test(
-        arguments: TracedProgram(name: "exceptions", isCxx: true, uncounted: ControlFlowTests.headers).built([
-            .a64O2, .a64O0, .a64Os, .a64NoPIE, .a64Protected,
-        ]) + TracedProgram(name: "exceptions_many", isCxx: true).built([.a64O2])
-            + TracedProgram(name: "exceptions_library", isCxx: true, library: .linked).built([.a64O2, .a64O0]))
+        arguments: TracedProgram(name: "exceptions", isCxx: true, uncounted: ControlFlowTests.headers).built(
+            Variant.armThrowing)
+            + TracedProgram(name: "exceptions_many", isCxx: true).built([.a64O2, .a32Mcount, .t32Mcount])
+            + TracedProgram(name: "exceptions_library", isCxx: true, library: .linked).built([
+                .a64O2, .a64O0, .a32Mcount, .t32Mcount,
+            ]))
     func exceptionsPassTracedFrames(_ program: TracedProgram) throws { try Verification(program).check() }
 
     @Test(

@@ -1,6 +1,6 @@
 import CElfutils
 
-/// Where calls of `__fentry__`, `mcount` and `_mcount` go in a module: to a PLT entry, to a GOT
+/// Where calls of `__fentry__`, `mcount`, `_mcount` and `__gnu_mcount_nc` go in a module: to a PLT entry, to a GOT
 /// slot (`call *slot(%rip)`), or to the function itself when the module defines it.
 struct CallTargets {
     /// Addresses that `call rel32` goes to.
@@ -10,7 +10,7 @@ struct CallTargets {
 
     var isEmpty: Bool { functions.isEmpty && slots.isEmpty }
 
-    private static let names = ["__fentry__", "mcount", "_mcount"].map(StaticText.init)
+    private static let names = ["__fentry__", "mcount", "_mcount", "__gnu_mcount_nc"].map(StaticText.init)
 
     init(elf: ElfFile) {
         for table in elf.sections
@@ -36,14 +36,15 @@ struct CallTargets {
         for index in 0..<(symbols.count / layout.byteCount) {
             let start = index * layout.byteCount
             let offset: UInt32 = symbols.integer(at: start) ?? 0
-            // All three names have an `m` or an underscore in front: skip the rest unread.
+            // All the names have an `m` or an underscore in front: skip the rest unread.
             guard let first = strings[Int(offset)], first == 0x5F || first == 0x6D,
                 names.contains(where: { strings.holds($0, at: Int(offset)) })
             else { continue }
             indices.insert(UInt32(truncatingIfNeeded: index))
             let sectionIndex: UInt16 = symbols.integer(at: start + layout.section) ?? 0
             if sectionIndex != 0, let address = elf.word(in: symbols, at: start + layout.value) {
-                addresses.append(address)
+                // Of T32 code the lowest bit is set.
+                addresses.append(elf.isa == .a32 ? address & ~1 : address)
             }
         }
         return (indices, addresses)
@@ -52,6 +53,7 @@ struct CallTargets {
     /// The GOT slots that the loader fills with those symbols.
     private static func slots(of symbols: Set<UInt32>, in elf: ElfFile) -> Set<UInt64> {
         var slots: Set<UInt64> = []
+        if elf.isa == .a32 { return armSlots(of: symbols, in: elf) }
         for table in elf.sections where table.type == UInt32(SHT_RELA) {
             guard table.flags & UInt64(SHF_ALLOC) != 0, let bytes = elf.contents(of: table) else { continue }
             for at in stride(from: 0, through: bytes.count - 24, by: 24) {
@@ -67,6 +69,7 @@ struct CallTargets {
 
     /// Adds the PLT entries that jump through one of the slots: `[endbr64] [bnd] jmp *slot(%rip)`.
     private mutating func addLinkageEntries(_ elf: ElfFile) {
+        if elf.isa == .a32 { return functions.formUnion(Self.armLinkageEntries(elf, slots)) }
         for section in elf.sections where section.name.hasPrefix(".plt") {
             guard let code = elf.contents(of: section) else { continue }
             let width = section.entryByteCount == 8 ? 8 : 16

@@ -24,6 +24,7 @@ struct RecordedSites {
         records += locations.map { SiteRecord(source: .mcountLocation, address: $0, function: nil) }
         for section in sections("xray_instr_map") { records += sleds(in: section) }
         if elf.isa == .x86_64, !targets.isEmpty { records += calls() }
+        if elf.isa == .a32, !targets.functions.isEmpty { records += armCalls() }
         return records
     }
 
@@ -86,6 +87,25 @@ struct RecordedSites {
 
     /// How far into a function `call mcount` is looked for: behind prologues with many spills.
     private static let prologueLimitByteCount = 512
+
+    /// `push {lr}; bl __gnu_mcount_nc` within the first bytes of each function.
+    private func armCalls() -> [SiteRecord] {
+        functions.entries.indices.compactMap { index in
+            let function = functions.entries[index]
+            let byteCount = Int(clamping: functions.end(of: index) &- function.address)
+            guard let code = elf.loaded(at: function.address, upTo: min(byteCount, Self.prologueLimitByteCount)) else {
+                return nil
+            }
+            let unit = function.isThumb ? 2 : 4
+            return stride(from: 0, through: code.count - 6, by: unit).lazy.compactMap { offset -> SiteRecord? in
+                let address = function.address &+ UInt64(offset)
+                guard
+                    targets.armCallByteCount(in: code, at: offset, address: address, isThumb: function.isThumb) != nil
+                else { return nil }
+                return SiteRecord(source: .call, address: address, function: function.address)
+            }.first
+        }
+    }
 
     /// Calls of `__fentry__` and `mcount` within the first bytes of each function.
     private func calls() -> [SiteRecord] {

@@ -13,12 +13,18 @@ extension SiteFinder {
         code.integer(at: offset, as: UInt16.self).map { T32Instruction(decoding: [$0]) == .nop } ?? false
     }
 
-    func arm(_ record: SiteRecord, in code: FileBytes, entry: UInt64, isThumb: Bool) -> Found {
+    mutating func arm(
+        _ record: SiteRecord, in code: FileBytes, entry: UInt64, byteCount: Int, isThumb: Bool
+    ) -> Found {
         switch record.source {
         case .patchable: isThumb ? thumbNops(in: code, entry: entry) : armNop(in: code, entry: entry)
         case .xray where isThumb: .obstacle("no XRay sled at the recorded address")
         case .xray: armSled(in: code, at: Int(clamping: record.address &- entry), entry: entry)
-        case .mcountLocation, .call: .obstacle("a call of mcount: sites of -pg on 32-bit Arm are not found yet")
+        case .mcountLocation: .obstacle("a recorded call of mcount, which gcc does not write for 32-bit Arm")
+        case .call:
+            armCall(
+                in: code, at: Int(clamping: record.address &- entry), entry: entry, byteCount: byteCount,
+                isThumb: isThumb)
         }
     }
 

@@ -8,6 +8,7 @@ struct SiteFinder {
     let targets: CallTargets
     private var returnAddresses: ReturnAddressReads
     var prologues = PrologueSlide()
+    var armPrologues = ArmPrologueSlide()
 
     init(elf: ElfFile, functions: FunctionTable, targets: CallTargets, unwind: UnwindTable?) {
         self.elf = elf
@@ -115,7 +116,7 @@ extension SiteFinder {
         case _ where elf.isa == .a64:
             found = a64(record, in: code, at: start, entry: entry)
         case _ where elf.isa == .a32:
-            found = arm(record, in: code, entry: entry, isThumb: isThumb)
+            found = arm(record, in: code, entry: entry, byteCount: byteCount, isThumb: isThumb)
         case .patchable: found = nops(in: code, at: start, entry: entry)
         case .xray: found = sled(in: code, at: Int(clamping: record.address &- entry), entry: entry)
         case .mcountLocation, .call:

@@ -83,9 +83,10 @@ struct CompilerAdvice {
             ]
             warning = Self.exceptionTables
         case (.arm, .clang), (.thumb, .clang):
-            flags = ["-pg", isa == .arm ? "-marm" : "-mthumb"]
+            flags = ["-pg", "-meabi", "gnu", isa == .arm ? "-marm" : "-mthumb"]
             explanation = [
-                "-pg: clang rejects -fpatchable-function-entry for 32-bit Arm; Nopal slides the prologue over the call."
+                "-pg: clang rejects -fpatchable-function-entry for 32-bit Arm; Nopal slides the prologue over the call.",
+                "-meabi gnu: the call is that of __gnu_mcount_nc, which keeps what the caller has in lr."
             ]
         }
         explanation += [

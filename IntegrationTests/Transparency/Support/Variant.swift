@@ -30,6 +30,11 @@ enum Variant: String, CaseIterable, Sendable {
     case t32O0 = "thumb-O0"
     case t32Os = "thumb-Os"
     case t32NoPIE = "thumb-no-pie"
+    /// `push {lr}; bl __gnu_mcount_nc` after the prologue.
+    case a32Mcount = "arm-mcount"
+    case t32Mcount = "thumb-mcount"
+    case a32McountO0 = "arm-mcount-O0"
+    case t32McountOs = "thumb-mcount-Os"
 
     static let standard: [Variant] = [.gccO2, .gccO0, .clangO2]
     static let optimised: [Variant] = [.gccO2, .clangO2]
@@ -37,8 +42,12 @@ enum Variant: String, CaseIterable, Sendable {
     static let everyKind = Variant.allCases.filter { $0.target == nil }
 
     static let a64: [Variant] = [.a64O2, .a64O0, .a64Os, .a64NoPIE, .a64Protected, .a64Clang, .a64XRay]
-    static let a32: [Variant] = [.a32O2, .a32O0, .a32Os, .a32NoPIE]
-    static let t32: [Variant] = [.t32O2, .t32O0, .t32Os, .t32NoPIE]
+    static let a32: [Variant] = [.a32O2, .a32O0, .a32Os, .a32NoPIE, .a32Mcount]
+    static let t32: [Variant] = [.t32O2, .t32O0, .t32Os, .t32NoPIE, .t32Mcount]
+    /// gcc 12 writes exception tables for 32-bit Arm that abort with -fpatchable-function-entry, also untraced.
+    static let armThrowing: [Variant] = [
+        .a64O2, .a64O0, .a64Os, .a64NoPIE, .a64Protected, .a32Mcount, .a32McountO0, .t32Mcount, .t32McountOs,
+    ]
     static let everyArm = a64 + a32 + t32
     /// One a set.
     static let someArm: [Variant] = [.a64O2, .a32O2, .t32O2]
@@ -88,6 +97,10 @@ enum Variant: String, CaseIterable, Sendable {
         case .t32O2, .t32NoPIE: ["-mthumb", "-O2", "-fpatchable-function-entry=3"]
         case .t32O0: ["-mthumb", "-O0", "-fpatchable-function-entry=3"]
         case .t32Os: ["-mthumb", "-Os", "-fpatchable-function-entry=3"]
+        case .a32Mcount: ["-marm", "-O2", "-pg"]
+        case .a32McountO0: ["-marm", "-O0", "-pg"]
+        case .t32Mcount: ["-mthumb", "-O2", "-pg"]
+        case .t32McountOs: ["-mthumb", "-Os", "-pg"]
         }
     }
 
