@@ -51,6 +51,12 @@ public struct Site: Equatable, Sendable {
     }
 
     public var sledByteCount: Int { isa.sledByteCount }
+
+    /// Where a call of a tracer's hook stands behind a prologue, offsets; empty elsewhere.
+    public var entryCall: Range<Int> {
+        guard case .mcountCall(let prologueByteCount, let callByteCount) = shape else { return 0..<0 }
+        return prologueByteCount..<prologueByteCount + callByteCount
+    }
 }
 
 extension InstructionSet {

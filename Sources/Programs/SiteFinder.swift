@@ -141,18 +141,18 @@ extension SiteFinder {
     ) -> FunctionSite.Verdict {
         let remark = functions.hasNames ? nil : "stripped: no symbol names it"
         if let body = code.slice(0, byteCount: min(byteCount, code.count)),
-            readsReturnAddress(body, entry, site.isa)
+            readsReturnAddress(body, entry, site)
         {
             return .traceable(site, exits: false, remark: "reads its own return address: entries only")
         }
         return .traceable(site, exits: true, remark: remark)
     }
 
-    private mutating func readsReturnAddress(_ body: FileBytes, _ entry: UInt64, _ isa: InstructionSet) -> Bool {
-        switch isa {
+    private mutating func readsReturnAddress(_ body: FileBytes, _ entry: UInt64, _ site: Site) -> Bool {
+        switch site.isa {
         case .x86_64: returnAddresses.reads(body, address: entry)
         case .a64: LinkRegisterReads.reads(body)
-        case .a32, .t32: LinkRegisterReads.readsArm(body, isThumb: isa == .t32)
+        case .a32, .t32: LinkRegisterReads.readsArm(body, isThumb: site.isa == .t32, entryCall: site.entryCall)
         }
     }
 
