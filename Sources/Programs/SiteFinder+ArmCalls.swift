@@ -11,7 +11,8 @@ extension SiteFinder {
             let callByteCount = targets.armCallByteCount(
                 in: code, at: offset, address: entry &+ UInt64(offset), isThumb: isThumb)
         else { return .obstacle("no call of __gnu_mcount_nc at the recorded address") }
-        guard let body = code.slice(0, byteCount: min(byteCount, code.count)), body.count >= offset + callByteCount else {
+        guard let body = code.slice(0, byteCount: min(byteCount, code.count)), body.count >= offset + callByteCount
+        else {
             return .obstacle("the function's size is not known")
         }
         if let reason = armPrologues.obstacle(

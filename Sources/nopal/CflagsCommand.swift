@@ -86,7 +86,7 @@ struct CompilerAdvice {
             flags = ["-pg", "-meabi", "gnu", isa == .arm ? "-marm" : "-mthumb"]
             explanation = [
                 "-pg: clang rejects -fpatchable-function-entry for 32-bit Arm; Nopal slides the prologue over the call.",
-                "-meabi gnu: the call is that of __gnu_mcount_nc, which keeps what the caller has in lr."
+                "-meabi gnu: the call is that of __gnu_mcount_nc, which keeps what the caller has in lr.",
             ]
         }
         explanation += [

@@ -152,7 +152,8 @@ struct Storm {
         for target in targets {
             let form = target.site.form(in: code, bias: target.bias) { $0 == target.stub }
             // On A64 and A32 a NOP is both.
-            let isOff = form == .original && target.form == .off && target.site.isa != .x86_64 && target.site.isa != .t32
+            let isOff =
+                form == .original && target.form == .off && target.site.isa != .x86_64 && target.site.isa != .t32
             guard form == target.form || isOff else {
                 throw StormError.unexpected(
                     "\(oracle.name(target.function)) is \(form?.rawValue ?? "foreign"), not \(target.form)")

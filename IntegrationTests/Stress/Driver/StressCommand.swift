@@ -89,7 +89,8 @@ struct StressCommand: ParsableCommand {
         var outcome = Storm.Outcome()
         let ended = try hammering.run(whenFull: .wait, limitSeconds: Int(seconds) + 60) { session, process, oracle in
             var storm = Storm(
-                session: session, process: process, oracle: oracle, disarms: kind.disarms, random: SplitMix(state: seed),
+                session: session, process: process, oracle: oracle, disarms: kind.disarms,
+                random: SplitMix(state: seed),
                 limit: toggles ?? .max)
             outcome = storm.run(kind.wanted, seconds: seconds)
         }
