@@ -16,7 +16,7 @@ enum Clock {
         #if arch(x86_64)
             0
         #else
-            nopal_has_counter != 0 ? 0 : nopal_vectors.clock
+            nopal_has_counter != 0 ? 0 : nopal_clock_thunk_address()
         #endif
     }
 }

@@ -24,6 +24,18 @@ uint64_t nopal_clock(void) {
     return (uint64_t)now.seconds * 1000000000 + (uint64_t)now.nanos;
 }
 
+void nopal_clock_thunk(void) __attribute__((visibility("hidden")));
+#if defined(__arm__)
+void nopal_clock_thunk_kernel(void) __attribute__((visibility("hidden")));
+#endif
+
+uint64_t nopal_clock_thunk_address(void) {
+#if defined(__arm__)
+    if (!vdso_clock) return (uint64_t)(uintptr_t)nopal_clock_thunk_kernel;
+#endif
+    return (uint64_t)(uintptr_t)nopal_clock_thunk;
+}
+
 struct action { uintptr_t handler, flags, restorer; uint64_t mask; };
 
 // The instruction that is not allowed is passed over.

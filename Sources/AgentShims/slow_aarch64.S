@@ -115,7 +115,6 @@ nopal_vectors:
         .quad   nopal_slow_record
         .quad   nopal_slow_leave
         .quad   nopal_personality
-        .quad   nopal_clock_thunk
 
 #endif
         .section .note.GNU-stack, "", %progbits

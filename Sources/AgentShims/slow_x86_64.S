@@ -213,7 +213,6 @@ nopal_vectors:
         .quad   nopal_slow_record
         .quad   nopal_slow_leave
         .quad   nopal_personality
-        .quad   0
 
 #endif
         .section .note.GNU-stack, "", %progbits

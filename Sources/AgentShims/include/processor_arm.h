@@ -9,7 +9,7 @@ void nopal_choose_clock(void);
 /// CLOCK_MONOTONIC, nanoseconds, by the vDSO where there is one.
 uint64_t nopal_clock(void);
 /// The code of a stub's clock, where there is no counter.
-void nopal_clock_thunk(void);
+uint64_t nopal_clock_thunk_address(void);
 
 /// What the ways of libc's forking functions call: number, and the first three arguments, a register each.
 uint64_t nopal_prepare_fork_address(void);

@@ -49,7 +49,6 @@ int64_t nopal_thread_state_offset(void);
 /// Addresses that the host builds into arenas.
 struct nopal_vector_table {
     uint64_t enter, record, leave, personality;
-    uint64_t clock; // 0 where a stub reads a counter by itself, always
 };
 extern const struct nopal_vector_table nopal_vectors;
 
