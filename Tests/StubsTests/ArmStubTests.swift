@@ -100,6 +100,21 @@ import TraceFormat
         }
     }
 
+    /// Bytes of an arena for each site: the stub and its part of the unwind table, which debuggers get once more.
+    @Test(arguments: [(InstructionSet.a64, 368, 832), (.a32, 400, 400), (.t32, 416, 416)])
+    func sitesAreCheap(isa: InstructionSet, stubLimit: Int, arenaLimit: Int) throws {
+        let kind = StubKind(isa: isa)
+        let sizes = try [100, 1100].map { count in
+            let requests = Self.requests(count).map {
+                StubRequest(site: $0.site, body: $0.body, function: $0.function, hasExit: true)
+            }
+            return try Arena(at: Self.address, agent: Self.agent, requests: requests, kind: kind).bytes.count
+        }
+        let stub = Arena.stride(try kind.entryAndExit(Self.agent.state))
+        let perSite = (sizes[1] - sizes[0]) / 1000
+        #expect(stub <= stubLimit && perSite <= arenaLimit, "\(isa): \(stub) a stub, \(perSite) in all")
+    }
+
     @Test(arguments: kinds, [0, 1, 7, 1000]) func byteCountIsAnUpperBound(kind: StubKind, count: Int) throws {
         let requests = (0..<count).map {
             StubRequest(site: Self.address, body: Self.address, function: UInt32($0 + 1), hasExit: true)
