@@ -8,7 +8,9 @@ import Testing
         .appendingPathComponent("Sources")
 
     /// Registers, instructions, and numbers of system calls that only x86-64 has.
-    private static var words: Regex<(Substring, Substring)> { #/\b(rdtsc|xadd|fs:|%r[0-9a-z]+|rax|rbx|rsp|rip|syscall\b.*\bcx|__x86_64__)\b/# }
+    private static var words: Regex<(Substring, Substring)> {
+        #/\b(rdtsc|xadd|fs:|%r[0-9a-z]+|rax|rbx|rsp|rip|syscall\b.*\bcx|__x86_64__)\b/#
+    }
 
     private func sources(of module: String, _ endings: [String]) throws -> [URL] {
         let folder = Self.root.appendingPathComponent(module)

@@ -24,7 +24,8 @@ final class ControlledProgram {
         if let options {
             process.executableURL = URL(fileURLWithPath: Locations.nopal)
             process.arguments =
-                ["record", "-o", place.appendingPathComponent("trace").path] + options + ["--", executable, "account"]
+                ["record", "-o", place.appendingPathComponent("trace").path] + (variant.target?.options ?? []) + options
+                + ["--", executable, "account"]
         } else {
             process.executableURL = URL(fileURLWithPath: executable)
             process.arguments = ["account"]
