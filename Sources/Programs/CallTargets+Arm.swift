@@ -20,25 +20,35 @@ extension CallTargets {
         return slots
     }
 
-    /// PLT entries that jump through one of the slots: `add ip, pc, #a; add ip, ip, #b; ldr pc, [ip, #c]!`, where T32
-    /// code gets in four bytes before, by `bx pc`.
+    /// PLT entries that jump through one of the slots, where T32 code gets in four bytes before, by `bx pc`.
     static func armLinkageEntries(_ elf: ElfFile, _ slots: Set<UInt64>) -> Set<UInt64> {
         var entries: Set<UInt64> = []
         for section in elf.sections where section.name.hasPrefix(".plt") {
             guard let code = elf.contents(of: section) else { continue }
             for at in stride(from: 0, through: code.count - 12, by: 4) {
-                guard let first: UInt32 = code.integer(at: at), let second: UInt32 = code.integer(at: at + 4),
-                    let third: UInt32 = code.integer(at: at + 8), first & 0xFFFF_F000 == 0xE28F_C000,
-                    second & 0xFFFF_F000 == 0xE28C_C000, third & 0xFFFF_F000 == 0xE5BC_F000
-                else { continue }
+                guard let distance = distanceToSlot(code, at) else { continue }
                 let start = section.address &+ UInt64(at)
-                let slot = start &+ 8 &+ turned(first) &+ turned(second) &+ UInt64(third & 0xFFF)
-                guard slots.contains(slot & 0xFFFF_FFFF) else { continue }
+                guard slots.contains((start &+ 8 &+ distance) & 0xFFFF_FFFF) else { continue }
                 entries.insert(start)
                 if code.integer(at: at - 4, as: UInt16.self) == 0x4778 { entries.insert(start &- 4) }
             }
         }
         return entries
+    }
+
+    /// How far from what pc reads as the slot of a PLT entry lies; nil where no entry begins.
+    ///
+    /// Shape:  `add ip, pc, #a; add ip, ip, #b; ldr pc, [ip, #c]!`, with `--long-plt` one more `add ip, ip, #`.
+    private static func distanceToSlot(_ code: FileBytes, _ at: Int) -> UInt64? {
+        guard let first: UInt32 = code.integer(at: at), first & 0xFFFF_F000 == 0xE28F_C000 else { return nil }
+        var distance = turned(first)
+        for next in [at + 4, at + 8, at + 12] {
+            guard let word: UInt32 = code.integer(at: next) else { return nil }
+            if word & 0xFFFF_F000 == 0xE5BC_F000 { return distance &+ UInt64(word & 0xFFF) }
+            guard word & 0xFFFF_F000 == 0xE28C_C000 else { return nil }
+            distance &+= turned(word)
+        }
+        return nil
     }
 
     /// Eight bits, turned right by twice four other ones.
@@ -54,7 +64,7 @@ extension CallTargets {
     /// - Parameter address: of what stands at `offset`, link-time.
     func armCallByteCount(in code: FileBytes, at offset: Int, address: UInt64, isThumb: Bool) -> Int? {
         guard isThumb else {
-            guard let push: UInt32 = code.integer(at: offset), A32Instruction(decoding: push) == .pushLR,
+            guard let push: UInt32 = code.integer(at: offset), Self.isA32Push(push),
                 let call: UInt32 = code.integer(at: offset + 4), let target = a32Target(call, at: address &+ 4),
                 functions.contains(target)
             else { return nil }
@@ -65,6 +75,11 @@ extension CallTargets {
             let target = t32Target(first, second, at: address &+ 2), functions.contains(target)
         else { return nil }
         return 6
+    }
+
+    /// `push {lr}` as gcc writes it, or `stmfd sp!, {lr}`, as clang does.
+    private static func isA32Push(_ word: UInt32) -> Bool {
+        A32Instruction(decoding: word) == .pushLR || word == 0xE92D_4000
     }
 
     /// BL, or BLX to T32 code.

@@ -92,7 +92,7 @@ struct SiteFinder {
         if isResolver { return "resolves an indirect function while the loader relocates" }
         switch name {
         case "_start", "_init", "_fini": return "start-up code without an ordinary caller"
-        case "mcount", "_mcount", "__fentry__": return "is itself a tracer's entry hook"
+        case "mcount", "_mcount", "__gnu_mcount_nc", "__fentry__": return "is itself a tracer's entry hook"
         default: return nil
         }
     }
