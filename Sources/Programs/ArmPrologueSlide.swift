@@ -1,11 +1,9 @@
-import CCapstone
-import MachineCode
-
 /// Whether the prologue in front of `push {lr}; bl __gnu_mcount_nc` may slide down over the call: see `PrologueSlide`.
 ///
-/// It may when it is straight-line code that neither reads nor writes the program counter, and nothing in the function
-/// branches behind the window's first byte. Branches are looked for at every place where an instruction might begin, so
-/// that data can only make a site be left out.
+/// It may when it is straight-line code that neither reads nor writes the program counter, and nothing behind the window
+/// branches to behind its first byte. Branches are looked for at every place where an instruction might begin: literal
+/// pools stand among the code, and decoding can't tell where they end. So data can make a site be left out, one in a
+/// thousand, and nothing more.
 struct ArmPrologueSlide {
     private let a32 = ArmDecoder(isThumb: false)
     private let t32 = ArmDecoder(isThumb: true)
@@ -29,7 +27,7 @@ struct ArmPrologueSlide {
 
     /// B, BL and BLX, whatever their condition.
     private static func a32Branches(_ code: FileBytes, into window: Range<Int>) -> Bool {
-        stride(from: 0, through: code.count - 4, by: 4).contains { offset in
+        stride(from: window.upperBound, through: code.count - 4, by: 4).contains { offset in
             guard let word: UInt32 = code.integer(at: offset), word >> 25 & 7 == 5 else { return false }
             let distance = Int(Int32(bitPattern: word << 8) >> 6)
             return window.contains(offset + 8 + distance)
@@ -38,7 +36,7 @@ struct ArmPrologueSlide {
 
     /// B of 16 bits with and without a condition, CBZ and CBNZ, B.W with and without a condition, BL.
     private static func t32Branches(_ code: FileBytes, into window: Range<Int>) -> Bool {
-        stride(from: 0, through: code.count - 2, by: 2).contains { offset in
+        stride(from: window.upperBound, through: code.count - 2, by: 2).contains { offset in
             guard let first: UInt16 = code.integer(at: offset) else { return false }
             if let distance = narrowDistance(first) { return window.contains(offset + 4 + distance) }
             guard first >> 11 == 0b11110, let second: UInt16 = code.integer(at: offset + 2), second & 0x8000 != 0 else {
@@ -68,55 +66,5 @@ struct ArmPrologueSlide {
         let low = UInt32(first & 0x3FF) << 11 | UInt32(second & 0x7FF)
         let field = sign << 23 | i1 << 22 | i2 << 21 | low
         return Int(Int32(bitPattern: field << 8) >> 7)
-    }
-}
-
-/// Capstone, set up for one of the sets of 32-bit Arm.
-final class ArmDecoder {
-    private var handle: csh = 0
-
-    /// Nil when capstone was built without Arm.
-    init?(isThumb: Bool) {
-        guard cs_open(CS_ARCH_ARM, isThumb ? CS_MODE_THUMB : CS_MODE_ARM, &handle) == CS_ERR_OK else { return nil }
-        cs_option(handle, CS_OPT_DETAIL, Int(CS_OPT_ON.rawValue))
-    }
-
-    deinit { cs_close(&handle) }
-
-    /// Why the instructions can't be run at another place; nil when they can.
-    func obstacle(toMoving code: FileBytes) -> String? {
-        guard let base = code.raw.baseAddress else { return nil }
-        var found: UnsafeMutablePointer<cs_insn>?
-        let count = cs_disasm(handle, base.assumingMemoryBound(to: UInt8.self), code.count, 0, 0, &found)
-        guard let found else { return "unknown prologue" }
-        defer { cs_free(found, count) }
-        var byteCount = 0
-        for index in 0..<count {
-            let instruction = found + index
-            byteCount += Int(instruction.pointee.size)
-            if instruction.pointee.id == ARM_INS_IT.rawValue { return "the prologue has an IT block" }
-            if usesProgramCounter(instruction) { return "the prologue uses the program counter" }
-        }
-        return byteCount == code.count ? nil : "unknown prologue"
-    }
-
-    private func usesProgramCounter(_ instruction: UnsafeMutablePointer<cs_insn>) -> Bool {
-        var (readCount, writtenCount): (UInt8, UInt8) = (0, 0)
-        return withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 128) { registers in
-            registers.initialize(repeating: 0)
-            guard let base = registers.baseAddress,
-                cs_regs_access(handle, instruction, base, &readCount, base + 64, &writtenCount) == CS_ERR_OK
-            else { return true }
-            let counter = UInt16(truncatingIfNeeded: ARM_REG_PC.rawValue)
-            let isRead = registers[0..<Int(readCount)].contains(counter)
-            let isWritten = registers[64..<(64 + Int(writtenCount))].contains(counter)
-            return isRead || isWritten || leavesLine(instruction)
-        }
-    }
-
-    private func leavesLine(_ instruction: UnsafeMutablePointer<cs_insn>) -> Bool {
-        [CS_GRP_JUMP, CS_GRP_CALL, CS_GRP_RET, CS_GRP_INT, CS_GRP_BRANCH_RELATIVE].contains { group in
-            cs_insn_group(handle, instruction, UInt32(group.rawValue))
-        }
     }
 }
