@@ -22,6 +22,8 @@ struct SiteListing: Encodable {
     var notTraceable: Int
     var shapes: [Tally]
     var reasons: [Tally]
+    /// What is wrong with the program, traced or not.
+    var warning: String?
     /// With --live.
     var states: [Tally]?
     var sites: [SiteRow]
@@ -58,7 +60,13 @@ struct SiteListing: Encodable {
         notTraceable = functions - traceable
         shapes = Self.tallies(self.sites.compactMap(\.shape))
         reasons = Self.tallies(self.sites.compactMap(\.reason))
+        if image.hasShiftedExceptionTables { warning = Self.exceptionTables }
     }
+
+    private static let exceptionTables = """
+        C++ for 32-bit Arm with -fpatchable-function-entry: gcc 12 writes exception tables that don't fit it, so that \
+        throwing through such a function aborts, also without Nopal. Build C++ with -pg instead
+        """
 
     private static func tallies(_ texts: [String]) -> [Tally] {
         var counts: [String: Int] = [:]

@@ -18,7 +18,8 @@ struct SitesCommand: ParsableCommand {
             (the file's bytes), or foreign (neither). It needs the right to trace the process, and stops nobody.
 
             Programs for AArch64 and 32-bit Arm are read too, on any machine: what stands there is one NOP, off as it is;
-            in Thumb code three of 16 bits (-fpatchable-function-entry=3). They can't be recorded yet.
+            in Thumb code three of 16 bits (-fpatchable-function-entry=3). On 32-bit Arm it may be the call of -pg
+            (__gnu_mcount_nc), over which the prologue slides. They are recorded with nopal record --target.
 
             Functions that were inlined have no entry, and are not listed. With --all, functions without a
             site are.
@@ -93,6 +94,7 @@ struct SitesCommand: ParsableCommand {
         }
         if !summary, !listing.sites.isEmpty { print(listing.table, terminator: "") }
         print(listing.summaryText, terminator: "")
+        if let warning = listing.warning { Failure.remark("\(listing.path): \(warning)") }
         if let advice = listing.advice { Failure.remark(advice) }
     }
 }

@@ -61,6 +61,31 @@ import Testing
         }
     }
 
+    /// C++ whose exception tables gcc puts in the wrong place, and what is none of it.
+    @Test(arguments: [
+        ("arm-linux-gnueabihf-g++ -marm -O2 -fpatchable-function-entry=1", true),
+        ("arm-linux-gnueabihf-g++ -mthumb -O1 -static -fpatchable-function-entry=3", true),
+        ("arm-linux-gnueabihf-g++ -marm -O2 -s -rdynamic -fpatchable-function-entry=1", true),
+        ("arm-linux-gnueabihf-g++ -marm -O2 -pg", false),
+        ("arm-linux-gnueabihf-g++ -mthumb -O2", false),
+        ("arm-linux-gnueabihf-g++ -marm -O2 -fno-exceptions -DNONE -fpatchable-function-entry=1", false),
+        ("aarch64-linux-gnu-g++ -O2 -fpatchable-function-entry=1", false),
+        ("g++ -O2 -fpatchable-function-entry=5", false),
+    ])
+    func shiftedExceptionTables(_ command: String, _ isShifted: Bool) throws {
+        let source = """
+            struct Guard { volatile int *at; ~Guard() { *at = *at + 1; } };
+            __attribute__((noinline)) int leaf(int a) {
+            #ifndef NONE
+                if (a > 3) throw a;
+            #endif
+                return a; }
+            __attribute__((noinline)) int frame(int a) { volatile int n = 0; { Guard guard{&n}; n = n + leaf(a); } return n; }
+            int main(int argc, char **) { return frame(argc); }
+            """
+        #expect(try Built.image(Built.program(source, command, suffix: "cpp")).hasShiftedExceptionTables == isShifted)
+    }
+
     /// Only what is asked for is read.
     @Test func foreignProgramsAreStillForeign() throws {
         let path = try Built.program(Built.sample, "arm-linux-gnueabihf-gcc -O2 -fpatchable-function-entry=1")
