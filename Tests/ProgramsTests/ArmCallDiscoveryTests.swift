@@ -99,11 +99,12 @@ import Testing
         for entry in sites {
             let call = try #require(calls[entry.function.name])
             let name = "\(entry.function.name) \(command)"
-            guard case .traceable(let site, _, _) = entry.verdict else {
+            guard case .traceable(let site, let exits, _) = entry.verdict else {
                 expectReason(entry.verdict, call.prologue, name)
                 continue
             }
             #expect(site.isa == (isThumb ? .t32 : .a32) && site.address == entry.function.address)
+            #expect(exits != Built.returnAddressReaders.contains(entry.function.name), "\(name)")
             guard case .mcountCall(let prologueByteCount, let callByteCount) = site.shape else {
                 Issue.record("\(name): \(site.shape)")
                 continue
