@@ -35,6 +35,9 @@ enum Variant: String, CaseIterable, Sendable {
     case t32Mcount = "thumb-mcount"
     case a32McountO0 = "arm-mcount-O0"
     case t32McountOs = "thumb-mcount-Os"
+    /// clang's, with `stmfd sp!, {lr}` on A32. At -O0: when it optimises it moves reads of pc to before the call.
+    case a32ClangMcount = "clang-arm-mcount-O0"
+    case t32ClangMcount = "clang-thumb-mcount-O0"
 
     static let standard: [Variant] = [.gccO2, .gccO0, .clangO2]
     static let optimised: [Variant] = [.gccO2, .clangO2]
@@ -42,11 +45,12 @@ enum Variant: String, CaseIterable, Sendable {
     static let everyKind = Variant.allCases.filter { $0.target == nil }
 
     static let a64: [Variant] = [.a64O2, .a64O0, .a64Os, .a64NoPIE, .a64Protected, .a64Clang, .a64XRay]
-    static let a32: [Variant] = [.a32O2, .a32O0, .a32Os, .a32NoPIE, .a32Mcount]
-    static let t32: [Variant] = [.t32O2, .t32O0, .t32Os, .t32NoPIE, .t32Mcount]
+    static let a32: [Variant] = [.a32O2, .a32O0, .a32Os, .a32NoPIE, .a32Mcount, .a32ClangMcount]
+    static let t32: [Variant] = [.t32O2, .t32O0, .t32Os, .t32NoPIE, .t32Mcount, .t32ClangMcount]
     /// gcc 12 writes exception tables for 32-bit Arm that abort with -fpatchable-function-entry, also untraced.
     static let armThrowing: [Variant] = [
         .a64O2, .a64O0, .a64Os, .a64NoPIE, .a64Protected, .a32Mcount, .a32McountO0, .t32Mcount, .t32McountOs,
+        .a32ClangMcount, .t32ClangMcount,
     ]
     static let everyArm = a64 + a32 + t32
     /// One a set.
@@ -55,7 +59,7 @@ enum Variant: String, CaseIterable, Sendable {
     /// What it runs on; nil for this machine.
     var target: ArmTarget? {
         if rawValue.contains("aarch64") { return .a64 }
-        return rawValue.hasPrefix("arm") || rawValue.hasPrefix("thumb") ? .arm : nil
+        return rawValue.contains("arm") || rawValue.contains("thumb") ? .arm : nil
     }
 
     var isClang: Bool { rawValue.hasPrefix("clang") }
@@ -101,6 +105,8 @@ enum Variant: String, CaseIterable, Sendable {
         case .a32McountO0: ["-marm", "-O0", "-pg"]
         case .t32Mcount: ["-mthumb", "-O2", "-pg"]
         case .t32McountOs: ["-mthumb", "-Os", "-pg"]
+        case .a32ClangMcount: ["--target=arm-linux-gnueabihf", "-meabi", "gnu", "-marm", "-O0", "-pg"]
+        case .t32ClangMcount: ["--target=arm-linux-gnueabihf", "-meabi", "gnu", "-mthumb", "-O0", "-pg"]
         }
     }
 
@@ -108,6 +114,12 @@ enum Variant: String, CaseIterable, Sendable {
     var isFixed: Bool { [.gccFentryNop, .a64NoPIE, .a32NoPIE, .t32NoPIE].contains(self) }
 
     var linkFlags: [String] {
-        (isFixed ? ["-no-pie"] : []) + (isClang && target != nil ? ["--target=aarch64-linux-gnu", "-fuse-ld=lld"] : [])
+        let other =
+            switch target {
+            case .a64 where isClang: ["--target=aarch64-linux-gnu", "-fuse-ld=lld"]
+            case .arm where isClang: ["--target=arm-linux-gnueabihf"]
+            default: [String]()
+            }
+        return (isFixed ? ["-no-pie"] : []) + other
     }
 }
