@@ -13,6 +13,14 @@ enum AgentState {
     nonisolated(unsafe) static var mappedBlockCount: UInt32 = 0
     nonisolated(unsafe) static var process: UInt32 = 0
     nonisolated(unsafe) static var hostProcess: UInt32 = 0
+    /// There is no host: see `Standalone`.
+    nonisolated(unsafe) static var isStandalone = false
+    /// Pairs of plans, off and on, in the order of the arenas; see `StandaloneWindows`.
+    nonisolated(unsafe) static var windowPlans: UInt64 = 0
+    nonisolated(unsafe) static var windowPlanCount: UInt32 = 0
+    nonisolated(unsafe) static var windowCount: UInt32 = 0
+    nonisolated(unsafe) static var windowOnNanos: Int64 = 0
+    nonisolated(unsafe) static var windowOffNanos: Int64 = 0
     /// The host can't start a helper: the process does so itself.
     nonisolated(unsafe) static var startsHelper = false
     /// Calls deeper than this are not recorded; 0 for no limit.

@@ -12,6 +12,8 @@ enum Blocks {
     static func take(_ thread: ThreadState) -> Bool {
         while isOpen {
             if Forking.isUnnoticed { Forking.begin() }
+            // Of events that are lost one after the other only a few cost system calls.
+            if thread.pointee.cursor <= vainLimit && hasFailed(thread) { return lose(thread) }
             let mask = System.blockSignals()
             // A signal handler may have taken one since the stub looked.
             if isSlot(thread.pointee.cursor) {
@@ -30,6 +32,10 @@ enum Blocks {
         thread.pointee.cursor = 0
         return false
     }
+
+    /// Reservations in vain that a thread may make before its cursor is set back; handlers that interrupt one another
+    /// have the rest, up to the first slot.
+    private static let vainLimit = UInt64(SessionMemory.headByteCount / 2)
 
     private static var isOpen: Bool {
         if !AgentState.isRecording { return false }
@@ -98,11 +104,16 @@ enum Blocks {
         if generation % 64 == 0 { Waiting.wakeHost() }
     }
 
+    /// Whether a search would be in vain: with drop, nothing was given back since the last one.
+    private static func hasFailed(_ thread: ThreadState) -> Bool {
+        let generation = nopal_load32(AgentState.field(SessionMemory.HeaderOffset.freeGeneration))
+        return thread.pointee.failed_generation == generation &+ 1 && mode == WhenFull.drop.rawValue
+    }
+
     /// Finds a block and makes it the thread's. Signals are blocked.
     private static func claim(_ thread: ThreadState) -> Bool {
         let generation = nopal_load32(AgentState.field(SessionMemory.HeaderOffset.freeGeneration))
-        // Nothing was given back since the last search: do not search for every lost event.
-        if thread.pointee.failed_generation == generation &+ 1 && mode == WhenFull.drop.rawValue { return false }
+        if hasFailed(thread) { return false }
         while true {
             let count = blockCount
             let (index, anyFull) = search(count)
@@ -212,6 +223,7 @@ enum Blocks {
         nopal_store32(field(index, Offset.flags), thread.pointee.is_ending)
         thread.pointee.sequence = thread.pointee.sequence &+ 1
         thread.pointee.lost = 0
+        if AgentState.isStandalone { System.storeThreadName(at: field(index, Offset.name)) }
         // Last: with a process named, the host may look at the block when its owner is dead.
         nopal_store32(field(index, Offset.process), AgentState.process)
     }

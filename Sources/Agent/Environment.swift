@@ -40,6 +40,19 @@ enum Environment {
         return found.session == 0 || found.agent == 0 ? nil : found
     }
 
+    /// The value of a variable, a C string; nil when it is not set.
+    ///
+    /// - Parameter name: with the sign that ends it.
+    static func value(_ environment: UInt64, _ name: StaticString) -> UInt64? {
+        var at = environment
+        while true {
+            let entry = nopal_load_word(at)
+            if entry == 0 { return nil }
+            if CString.begins(entry, with: name) { return entry &+ UInt64(name.utf8CodeUnitCount) }
+            at = at &+ UInt64(Word.byteCount)
+        }
+    }
+
     /// Zeroes the strings, so that /proc/self/environ does not show them either.
     static func erase(_ found: Found) {
         let path = Tables.address(Tables.agentPath)

@@ -56,7 +56,7 @@ private func scratch(_ thread: ThreadState, _ byteCount: UInt64) -> UInt64? {
     return thread.pointee.environment
 }
 
-private struct TextWriter {
+struct TextWriter {
     var at: UInt64
 
     mutating func add(_ text: StaticString) {
@@ -70,6 +70,12 @@ private struct TextWriter {
         let count = CString.length(text)
         for index in 0..<count { nopal_store8(at &+ index, CString.byte(text &+ index)) }
         at = at &+ count
+    }
+
+    mutating func add(number: UInt32) {
+        if number >= 10 { add(number: number / 10) }
+        nopal_store8(at, 48 &+ UInt8(truncatingIfNeeded: number % 10))
+        at = at &+ 1
     }
 
     mutating func end() {

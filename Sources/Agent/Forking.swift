@@ -38,6 +38,8 @@ enum Forking {
         if AgentState.helperSocket >= 0 { System.close(AgentState.helperSocket) }
         AgentState.helperSocket = -1
         LiveExecutor.finishInForkedChild()
+        // Without a host the child goes on in the same file of events, under its own number.
+        if AgentState.isStandalone { return }
         if !Conversation.begin(.forked) { Disarming.run() }
     }
 

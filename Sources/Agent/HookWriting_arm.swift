@@ -10,7 +10,7 @@
             let branch = UInt32(truncatingIfNeeded: nopal_load64(hook &+ 40))
             guard address % 4 == 0, way % 4096 == 0, way != 0,
                 System.readSafely(address & ~UInt64(Word.byteCount &- 1), process: AgentState.process) != nil,
-                UInt64(nopal_load32(address)) == nopal_load64(hook &+ 24), System.allocate(at: way, 4096)
+                UInt64(nopal_load32(address)) == nopal_load64(hook &+ 24), System.mapExactly(way, 4096)
             else { return }
             for offset in stride(from: UInt64(0), to: UInt64(Hook.wayByteCount), by: 8) {
                 nopal_store64(way &+ offset, nopal_load64(hook &+ UInt64(Hook.wayOffset) &+ offset))
@@ -22,17 +22,6 @@
             nopal_store32(address, branch)
             CodeCaches.maintain(address, 4)
             _ = System.protect(page, 4096, System.protectRead | System.protectExecute)
-        }
-    }
-
-    extension System {
-        /// Maps zeroed memory exactly there, never over something else.
-        static func allocate(at address: UInt64, _ byteCount: UInt64) -> Bool {
-            let privateAnonymousFixed: Int64 = 0x02 | 0x20 | 0x100000
-            let at = mapPages(
-                Int64(bitPattern: address), Int64(bitPattern: byteCount), protectRead | protectWrite,
-                privateAnonymousFixed, -1, offset: 0)
-            return UInt64(bitPattern: at) == address
         }
     }
 #endif

@@ -24,7 +24,7 @@ struct LivePlan {
         return address == 0 ? nil : LivePlan(address: address)
     }
 
-    private init(address: UInt64) { self.address = address }
+    init(address: UInt64) { self.address = address }
 
     static func publish(_ address: UInt64) {
         withUnsafeMutablePointer(to: &AgentState.livePlan) { nopal_store64(System.word($0), address) }

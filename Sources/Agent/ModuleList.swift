@@ -20,6 +20,15 @@ enum ModuleList {
         return debug == 0 ? 0 : Word.field(debug, 2)
     }
 
+    /// Every module: where its path stands, and its load bias.
+    static func each(_ body: (_ path: UInt64, _ bias: UInt64) -> Void) {
+        var map = head
+        while map != 0 {
+            body(Word.field(map, 1), Word.field(map, 0))
+            map = Word.field(map, 3)
+        }
+    }
+
     private static func known(_ index: UInt32) -> UInt64 {
         Tables.address(Tables.modules) &+ UInt64(index) &* Tables.moduleByteCount
     }

@@ -57,7 +57,7 @@ enum PlanExecutor {
     }
 
     /// Runs every step in order; returns how many sites were refused.
-    private static func run(_ plan: UInt64, _ stepCount: UInt64, _ text: (low: UInt64, high: UInt64)) -> UInt64 {
+    static func run(_ plan: UInt64, _ stepCount: UInt64, _ text: (low: UInt64, high: UInt64)) -> UInt64 {
         var refused: UInt64 = 0
         var refusedSite: UInt64 = 0
         for index in 0..<stepCount {

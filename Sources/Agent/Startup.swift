@@ -4,7 +4,13 @@ import AgentShims
 /// constructor, so nobody else runs. Without a session in the environment it does nothing.
 @c(nopal_start)
 public func start(environment: UInt64) {
-    guard environment != 0, let found = Environment.takeSession(environment) else { return }
+    guard environment != 0 else { return }
+    guard let found = Environment.takeSession(environment) else {
+        #if !arch(x86_64)
+            startAlone(environment)
+        #endif
+        return
+    }
     AgentState.tables = System.allocate(Tables.byteCount)
     guard AgentState.tables != 0 else { return }
     _ = CString.copy(found.agent, to: Tables.address(Tables.agentPath), limit: Tables.pathByteCount &- 1)
@@ -23,6 +29,21 @@ public func start(environment: UInt64) {
     Forking.listen()
     if AgentState.startsHelper { _ = nopal_start_thread(helpFromStart, nil) }
 }
+
+#if !arch(x86_64)
+    /// Without a host: where NOPAL_PLAN names a plan.
+    private func startAlone(_ environment: UInt64) {
+        guard let plan = Environment.value(environment, "NOPAL_PLAN=") else { return }
+        AgentState.tables = System.allocate(Tables.byteCount)
+        guard AgentState.tables != 0 else { return }
+        setMainStack(environment)
+        Forking.prepareMarker()
+        nopal_choose_clock()
+        let mask = System.blockSignals()
+        defer { System.restoreSignals(mask) }
+        Standalone.begin(plan, environment)
+    }
+#endif
 
 /// The kernel keeps at least 128 MiB below the top of the main stack free of other mappings; emulators do not.
 private func setMainStack(_ environment: UInt64) {

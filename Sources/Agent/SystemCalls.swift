@@ -68,6 +68,18 @@ enum System {
         return start
     }
 
+    /// Zeroed private memory exactly there, never over something else.
+    static func mapExactly(_ address: UInt64, _ byteCount: UInt64) -> Bool {
+        let privateAnonymousFixed: Int64 = 0x02 | 0x20 | 0x100000
+        let at = mapPages(
+            Int64(bitPattern: address), Int64(bitPattern: byteCount), protectRead | protectWrite,
+            privateAnonymousFixed, -1, offset: 0)
+        if at < 0 && at > -4096 { return false }
+        if UInt64(bitPattern: at) == address { return true }
+        unmap(UInt64(bitPattern: at), byteCount)
+        return false
+    }
+
     static func unmap(_ address: UInt64, _ byteCount: UInt64) {
         _ = call(CallNumber.unmap, Int64(bitPattern: address), Int64(bitPattern: byteCount))
     }
@@ -125,9 +137,12 @@ enum System {
         _ = call(CallNumber.futex, Int64(bitPattern: address), 1, count)
     }
 
-    static func monotonicNanos() -> UInt64 {
+    static func monotonicNanos() -> UInt64 { nanos(ofClock: 1) }
+    static func realtimeNanos() -> UInt64 { nanos(ofClock: 0) }
+
+    private static func nanos(ofClock clock: Int64) -> UInt64 {
         var time: (seconds: Int64, nanos: Int64) = (0, 0)
-        _ = withUnsafeMutablePointer(to: &time) { call(CallNumber.clock, 1, address($0)) }
+        _ = withUnsafeMutablePointer(to: &time) { call(CallNumber.clock, clock, address($0)) }
         return UInt64(bitPattern: time.seconds &* 1_000_000_000 &+ time.nanos)
     }
 
@@ -157,10 +172,16 @@ enum System {
         return found == 0 && from % UInt64(Word.byteCount) == 0 ? nopal_load_word(from) : nil
     }
 
-    static func open(_ path: UInt64, flags: Int64) -> Int64 {
+    /// Sixteen bytes at most, the end mark among them.
+    static func storeThreadName(at place: UInt64) {
+        let getName: Int64 = 16
+        _ = call(CallNumber.processControl, getName, Int64(bitPattern: place))
+    }
+
+    static func open(_ path: UInt64, flags: Int64, mode: Int64 = 0) -> Int64 {
         let atWorkingDirectory: Int64 = -100
         let closeOnExec: Int64 = 0o2000000
-        return call(CallNumber.open, atWorkingDirectory, Int64(bitPattern: path), flags | closeOnExec, 0)
+        return call(CallNumber.open, atWorkingDirectory, Int64(bitPattern: path), flags | closeOnExec, mode)
     }
 
     static func read(_ descriptor: Int64, _ to: UInt64, _ byteCount: UInt64) -> Int64 {

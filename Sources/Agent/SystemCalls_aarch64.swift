@@ -4,6 +4,7 @@
     /// Source: include/uapi/asm-generic/unistd.h.
     enum CallNumber {
         static let fileControl: Int64 = 25
+        static let truncate: Int64 = 46
         static let open: Int64 = 56
         static let close: Int64 = 57
         static let read: Int64 = 63
@@ -11,6 +12,7 @@
         static let readAt: Int64 = 67
         static let writeAt: Int64 = 68
         static let poll: Int64 = 73
+        static let readLink: Int64 = 78
         static let exitGroup: Int64 = 94
         static let futex: Int64 = 98
         static let clock: Int64 = 113
@@ -44,6 +46,10 @@
     }
 
     extension System {
+        static func setFileByteCount(_ descriptor: Int64, _ byteCount: UInt64) -> Int64 {
+            call(CallNumber.truncate, descriptor, Int64(bitPattern: byteCount))
+        }
+
         static func mapPages(
             _ address: Int64, _ byteCount: Int64, _ protection: Int64, _ flags: Int64, _ descriptor: Int64,
             offset: UInt64

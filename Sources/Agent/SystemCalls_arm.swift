@@ -23,6 +23,7 @@
         static let writeAt: Int64 = 181
         static let alternateStack: Int64 = 186
         static let map: Int64 = 192
+        static let truncate: Int64 = 194
         static let residency: Int64 = 219
         static let advise: Int64 = 220
         static let fileControl: Int64 = 221
@@ -34,6 +35,7 @@
         static let send: Int64 = 290
         static let receive: Int64 = 297
         static let open: Int64 = 322
+        static let readLink: Int64 = 332
         static let limits: Int64 = 369
         static let readProcess: Int64 = 376
         static let memoryBarrier: Int64 = 389
@@ -45,6 +47,10 @@
     }
 
     extension System {
+        static func setFileByteCount(_ descriptor: Int64, _ byteCount: UInt64) -> Int64 {
+            call(CallNumber.truncate, descriptor, 0, Int64(byteCount & 0xffff_ffff), Int64(byteCount >> 32))
+        }
+
         /// mmap2 counts its offset in units of 4096 bytes.
         static func mapPages(
             _ address: Int64, _ byteCount: Int64, _ protection: Int64, _ flags: Int64, _ descriptor: Int64,

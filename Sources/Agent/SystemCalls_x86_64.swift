@@ -25,6 +25,7 @@
         static let fork: Int64 = 57
         static let signalProcess: Int64 = 62
         static let fileControl: Int64 = 72
+        static let truncate: Int64 = 77
         static let parentID: Int64 = 110
         static let processControl: Int64 = 157
         static let threadID: Int64 = 186
@@ -33,6 +34,7 @@
         static let exitGroup: Int64 = 231
         static let signalThread: Int64 = 234
         static let open: Int64 = 257
+        static let readLink: Int64 = 267
         static let poll: Int64 = 271
         static let limits: Int64 = 302
         static let readProcess: Int64 = 310
@@ -41,6 +43,10 @@
     }
 
     extension System {
+        static func setFileByteCount(_ descriptor: Int64, _ byteCount: UInt64) -> Int64 {
+            call(CallNumber.truncate, descriptor, Int64(bitPattern: byteCount))
+        }
+
         static func mapPages(
             _ address: Int64, _ byteCount: Int64, _ protection: Int64, _ flags: Int64, _ descriptor: Int64,
             offset: UInt64

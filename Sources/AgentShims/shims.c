@@ -55,6 +55,22 @@ int32_t nopal_start_thread(void *(*body)(void *), void *argument) {
     return result;
 }
 
+#if defined(__arm__)
+extern int _Unwind_VRS_Set(void) __attribute__((weak));
+extern int _Unwind_VRS_Get(void) __attribute__((weak));
+uint64_t nopal_unwinder_function(uint32_t number) {
+    return number == 0 ? (uint64_t)(uintptr_t)_Unwind_VRS_Set : number == 1 ? (uint64_t)(uintptr_t)_Unwind_VRS_Get : 0;
+}
+#elif defined(__aarch64__)
+extern void __register_frame_info(void) __attribute__((weak));
+extern void __deregister_frame_info(void) __attribute__((weak));
+extern void _Unwind_GetGR(void) __attribute__((weak));
+uint64_t nopal_unwinder_function(uint32_t number) {
+    void (*functions[])(void) = {__register_frame_info, _Unwind_GetGR, __deregister_frame_info};
+    return (uint64_t)(uintptr_t)functions[number];
+}
+#endif
+
 struct r_debug;
 extern struct r_debug _r_debug __attribute__((weak));
 void *nopal_r_debug(void) { return &_r_debug; }

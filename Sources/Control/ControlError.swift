@@ -14,6 +14,8 @@ public enum ControlError: Error, Equatable, Sendable, CustomStringConvertible {
     case noArena(module: String, byteCount: Int, isa: InstructionSet)
     /// A target that programs can't be run on; the sentence.
     case badTarget(String)
+    /// A file that is not what it should be; the sentence.
+    case badFile(String)
     /// Functions could be traced, but the options chose none.
     case nothingSelected(process: Int32)
     /// What the host of a session said.
@@ -32,7 +34,7 @@ public enum ControlError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "is it of another version of nopal?"
         case .noArena(let module, let byteCount, let isa):
             "no free \(byteCount) bytes of address space within \(isa.branchReachText) of \(module); it is not traced"
-        case .badTarget(let sentence): sentence
+        case .badTarget(let sentence), .badFile(let sentence): sentence
         case .nothingSelected(let process):
             "no function of process \(process) that can be traced matches -F and -N; 'nopal sites --live \(process)' lists them"
         case .refused(let sentence): sentence

@@ -115,6 +115,7 @@ final class ElfFile: @unchecked Sendable {
 
     private static func name(ofMachine machine: UInt16) -> String {
         switch Int32(machine) {
+        case EM_X86_64: "x86-64"
         case EM_AARCH64: "AArch64"
         case EM_ARM: "32-bit Arm"
         case EM_RISCV: "RISC-V"

@@ -95,6 +95,28 @@ private func checkPrivileges(_ path: String) throws(ProgramError) {
     }
 }
 
+/// The libraries that a program is started with, each once, the program's own first: the file, and the name that it is
+/// asked for by. Those that can't be read or found without the loader's cache are left out.
+public func linkedLibraries(
+    of path: String, accepting accepted: Set<InstructionSet>, sysroot: String?
+) throws(ProgramError) -> [(path: String, name: String)] {
+    var found: [(path: String, name: String)] = []
+    var seen: Set<String> = []
+    var waiting = [try ElfFile(path: path, accepting: accepted)]
+    while !waiting.isEmpty {
+        let elf = waiting.removeFirst()
+        for path in neededLibraries(elf, sysroot: sysroot) {
+            let name = path.split(separator: "/").last.map(String.init) ?? path
+            guard seen.insert(name).inserted, let library = try? ElfFile(path: path, accepting: accepted) else {
+                continue
+            }
+            found.append((path, name))
+            waiting.append(library)
+        }
+    }
+    return found
+}
+
 /// Whether the program or one of the libraries it names records sites or calls an entry hook.
 /// Their bytes are not looked at: that is done once, when the program has started.
 private func hasSites(_ elf: ElfFile, sysroot: String?) -> Bool {

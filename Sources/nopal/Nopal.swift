@@ -24,7 +24,8 @@ struct Nopal: ParsableCommand {
         version: nopalVersion,
         subcommands: [
             RecordCommand.self, AttachCommand.self, EnableCommand.self, DisableCommand.self, StatusCommand.self,
-            DetachCommand.self, ReplayCommand.self, ReportCommand.self, GraphCommand.self, InfoCommand.self,
+            DetachCommand.self, PrepareCommand.self, CollectCommand.self, ReplayCommand.self, ReportCommand.self,
+            GraphCommand.self, InfoCommand.self,
             ExportCommand.self, SitesCommand.self, ProveCommand.self, CflagsCommand.self,
         ])
 }

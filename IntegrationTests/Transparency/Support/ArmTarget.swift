@@ -1,3 +1,5 @@
+import Foundation
+
 /// An Arm machine that programs of this one's cross compilers run on: qemu's user mode.
 enum ArmTarget: Sendable {
     case a64, arm
@@ -9,4 +11,12 @@ enum ArmTarget: Sendable {
 
     /// What `nopal record` is told.
     var options: [String] { ["--target", emulator, "-L", sysroot] }
+
+    var agent: String {
+        let name = self == .a64 ? "libnopal-agent-aarch64.so" : "libnopal-agent-arm.so"
+        return URL(fileURLWithPath: Locations.nopal).deletingLastPathComponent().appendingPathComponent(name).path
+    }
+
+    /// What `nopal prepare` is told: qemu-arm lets nobody read the counter.
+    var prepareOptions: [String] { ["-L", sysroot] + (self == .arm ? ["--clock", "call"] : []) }
 }

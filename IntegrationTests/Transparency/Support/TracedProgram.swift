@@ -24,15 +24,26 @@ struct TracedProgram: Sendable, CustomTestStringConvertible {
     /// False where only behaviour is compared, because the program cannot count.
     var countsItself = true
     var recordOptions: [String] = []
+    /// Traced by a plan of `nopal prepare`, without a host.
+    var isStandalone = false
     var environment: [String: String] = [:]
     /// What it inherits.
     var limits = process_limits()
 
     enum Library: Sendable { case none, linked, opened }
 
-    var testDescription: String { ([name, variant.rawValue] + arguments + recordOptions).joined(separator: " ") }
+    var testDescription: String {
+        ([name, variant.rawValue] + arguments + recordOptions + (isStandalone ? ["alone"] : [])).joined(separator: " ")
+    }
 
     private var suffix: String { isCxx ? "cpp" : "c" }
+
+    /// The same without a host.
+    var alone: TracedProgram {
+        var copy = self
+        copy.isStandalone = true
+        return copy
+    }
 
     /// One for each variant.
     func built(_ variants: [Variant]) -> [TracedProgram] {

@@ -36,19 +36,57 @@ struct Verification {
                 program: executable, arguments: program.programArguments(build), directory: directory,
                 environment: environment, limits: program.limits)
         }
-        return ProcessRun(
+        return try emulatedRun(target, [], in: directory)
+    }
+
+    /// - Parameter options: of the emulator.
+    private func emulatedRun(_ target: ArmTarget, _ options: [String], in directory: URL) throws -> ProcessRun {
+        ProcessRun(
             program: try #require(Compiler.find(target.emulator), "no \(target.emulator): apt install qemu-user"),
-            arguments: ["-L", target.sysroot, executable] + program.programArguments(build), directory: directory,
-            environment: environment, limits: program.limits)
+            arguments: ["-L", target.sysroot] + options + [executable] + program.programArguments(build),
+            directory: directory, environment: environment, limits: program.limits)
     }
 
     func tracedRun() throws -> ProcessRun {
-        ProcessRun(
+        if program.isStandalone { return try standaloneRun() }
+        return ProcessRun(
             program: Locations.nopal,
             arguments: ["record", "-o", trace.path] + (program.variant.target?.options ?? []) + program.recordOptions
                 + ["--", executable]
                 + program.programArguments(build),
             directory: try directory("traced/work"), environment: environment, limits: program.limits)
+    }
+
+    private var plan: URL { place.appendingPathComponent("plan") }
+
+    /// By a plan, which is made here: the agent alone, in the emulator.
+    private func standaloneRun() throws -> ProcessRun {
+        let target = try #require(program.variant.target)
+        let prepare = try ProcessRun(
+            program: Locations.nopal,
+            arguments: ["prepare", "-o", plan.path] + target.prepareOptions + program.recordOptions + [executable],
+            directory: try directory("prepare")
+        ).run()
+        try #require(prepare.ending == .exited(0), "\(prepare.command)\n\(prepare.errors)")
+        let events = try directory("events")
+        return try emulatedRun(
+            target,
+            ["NOPAL_PLAN=\(plan.path)", "NOPAL_EVENTS=\(events.path)", "LD_PRELOAD=\(target.agent):libgcc_s.so.1"]
+                .flatMap { ["-E", $0] },
+            in: try directory("traced/work"))
+    }
+
+    /// Makes the trace of what a run without a host has left: one file.
+    private func collect() throws {
+        let events = place.appendingPathComponent("events")
+        let files = try FileManager.default.contentsOfDirectory(atPath: events.path)
+        try #require(files.count == 1, "\(files)")
+        let result = try ProcessRun(
+            program: Locations.nopal,
+            arguments: ["collect", plan.path, events.appendingPathComponent(files[0]).path, "-o", trace.path],
+            directory: try directory("collect")
+        ).run()
+        try #require(result.ending == .exited(0) && result.errors.isEmpty, "\(result.command)\n\(result.errors)")
     }
 
     func info() throws -> RunResult {
@@ -68,6 +106,7 @@ struct Verification {
     func check() throws {
         let plain = try plainRun(), traced = try tracedRun()
         let plainResult = try plain.run(), tracedResult = try traced.run()
+        if program.isStandalone { try collect() }
         var isGood = checkBehaviour(plainResult, tracedResult)
         if program.countsItself { isGood = try checkAccount(plain, traced) && isGood }
         if isGood { try FileManager.default.removeItem(at: place) }
@@ -76,10 +115,11 @@ struct Verification {
     private func checkBehaviour(_ plain: RunResult, _ traced: RunResult) -> Bool {
         let again: Comment = "plain: \(plain.command)\ntraced: \(traced.command)\n\(traced.errors.prefix(2000))"
         #expect(plain.ending == program.ending, again)
-        #expect(traced.ending == program.ending.shellStatus, again)
+        let ending = program.isStandalone ? program.ending : program.ending.shellStatus
+        #expect(traced.ending == ending, again)
         #expect(traced.output == plain.output, again)
         #expect(traced.errors == plain.errors, again)
-        return plain.ending == program.ending && traced.ending == program.ending.shellStatus
+        return plain.ending == program.ending && traced.ending == ending
             && traced.output == plain.output && traced.errors == plain.errors
     }
 

@@ -93,6 +93,10 @@ void *nopal_r_debug(void);
 /// Address of dl_iterate_phdr; 0 where there is none.
 uint64_t nopal_iterate_programs(void);
 
+/// The program's unwinder, where it has one: 0 what registers an arena's table, 1 what reads a register of a frame, 2 what
+/// undoes the first. On 32-bit Arm 0 sets a register.
+uint64_t nopal_unwinder_function(uint32_t number);
+
 /// Starts a thread of the C library that runs `body(argument)`; 0 when it runs.
 int32_t nopal_start_thread(void *(*body)(void *), void *argument);
 

@@ -10,6 +10,7 @@ final class BlockDrain: @unchecked Sendable {
     private let memory: SharedMemory
     private let output: TraceOutput
     private let keepsUntilEnd: Bool
+    private let asksProcesses: Bool
     private let lock = Lock()
     private var knownThreads: Set<UInt32> = []
     /// By process, the name that threads get that have ended before they could be asked.
@@ -22,11 +23,14 @@ final class BlockDrain: @unchecked Sendable {
     private static let idleNanos: Int64 = 8_000_000
     private static let reapEveryNanos: UInt64 = 200_000_000
 
-    /// - Parameter keepsUntilEnd: a flight recorder: full blocks stay in memory until the end.
-    init(memory: SharedMemory, output: TraceOutput, keepsUntilEnd: Bool) {
+    /// - Parameters:
+    ///   - keepsUntilEnd: a flight recorder: full blocks stay in memory until the end.
+    ///   - asksProcesses: the threads are of this machine, whose kernel knows their names.
+    init(memory: SharedMemory, output: TraceOutput, keepsUntilEnd: Bool, asksProcesses: Bool = true) {
         self.memory = memory
         self.output = output
         self.keepsUntilEnd = keepsUntilEnd
+        self.asksProcesses = asksProcesses
     }
 
     func start() {
@@ -41,6 +45,11 @@ final class BlockDrain: @unchecked Sendable {
         lock.unlock()
         memory.wakeSleeper()
         stopped.wait()
+        drainAll()
+    }
+
+    /// Writes every block that has events, also those that are still in use.
+    func drainAll() {
         lock.lock()
         defer { lock.unlock() }
         drain(.full)
@@ -112,17 +121,19 @@ final class BlockDrain: @unchecked Sendable {
 
     private func write(_ index: Int) {
         let head = memory.head(index)
-        introduce(memory.owner(index))
+        introduce(memory.owner(index), memory.threadName(index))
         let words = unsafe memory.words(index)
         if words.count > 0 { unsafe output.append(head, words) }
         memory.giveBack(index)
     }
 
-    private func introduce(_ owner: BlockOwner) {
+    /// - Parameter noted: the name that its process has noted, if it has.
+    private func introduce(_ owner: BlockOwner, _ noted: String) {
         guard knownThreads.insert(owner.serial).inserted else { return }
+        let asked = asksProcesses ? ProcessNames.thread(owner.thread, of: owner.process) : nil
         output.append(
             ThreadRecord(
                 serial: owner.serial, process: owner.process, thread: owner.thread,
-                name: ProcessNames.thread(owner.thread, of: owner.process) ?? processNames[owner.process] ?? "?"))
+                name: noted.isEmpty ? asked ?? processNames[owner.process] ?? "?" : noted))
     }
 }

@@ -52,7 +52,7 @@ struct BundleFile {
     }
 
     /// What a toggle of a site stores: on in the lower half, off in the upper one (see `Bundle.siteByteCount`).
-    private static func toggle(_ site: Site, _ bias: UInt64, _ stub: UInt64) throws(PlanError) -> UInt64 {
+    static func toggle(_ site: Site, _ bias: UInt64, _ stub: UInt64) throws(PlanError) -> UInt64 {
         let forms = try [SiteForm.on, .off].map { form throws(PlanError) in
             try site.bytes(of: form, bias: bias, stub: stub).prefix(site.isa.unitByteCount).reversed()
                 .reduce(UInt64(0)) { $0 << 8 | UInt64($1) }

@@ -33,7 +33,7 @@ enum MemoryFile {
         return done == count ? bytes : []
     }
 
-    private static func write(_ bytes: [UInt8], _ descriptor: Int32, at offset: Int) -> Bool {
+    static func write(_ bytes: [UInt8], _ descriptor: Int32, at offset: Int) -> Bool {
         var done = 0
         while done < bytes.count {
             let count = unsafe bytes.withUnsafeBytes {

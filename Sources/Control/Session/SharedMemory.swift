@@ -33,6 +33,17 @@ final class SharedMemory: @unchecked Sendable {
         writeHeader(blockCount: wanted, whenFull: whenFull)
     }
 
+    /// The memory of a process that had no host, as its file has it; the file stays as it is.
+    ///
+    /// Throws: `.badFile` when it is none, or not whole.
+    init(eventsFile path: String) throws(ControlError) {
+        let file = try EventsFile(path: path)
+        descriptor = file.descriptor
+        capacity = file.blockCount
+        byteCount = file.byteCount
+        unsafe base = file.base
+    }
+
     deinit {
         unsafe munmap(base, byteCount)
         Glibc.close(descriptor)
@@ -135,6 +146,17 @@ final class SharedMemory: @unchecked Sendable {
             openCalls: unsafe nopal_load_acquire32(field(index, Offset.openCalls)),
             flags: unsafe nopal_load_acquire32(field(index, Offset.flags)))
     }
+
+    /// What the thread of a block was called, where its process has noted it; else empty.
+    func threadName(_ index: Int) -> String {
+        let start = unsafe field(index, SessionMemory.DescriptorOffset.name)
+        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: 16)
+        return String(decoding: unsafe bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    /// Numbers of the header page, as an agent without a host leaves them (`StandalonePlan.Events`).
+    func noted32(_ offset: Int) -> UInt32 { unsafe nopal_load_acquire32(header(offset)) }
+    func noted64(_ offset: Int) -> UInt64 { unsafe nopal_load_acquire64(header(offset)) }
 
     /// The words of a block up to the last one that was written.
     func words(_ index: Int) -> UnsafeRawBufferPointer {

@@ -16,6 +16,9 @@ public struct Target: Equatable, Sendable {
         ("qemu-aarch64", .a64, "/usr/aarch64-linux-gnu"), ("qemu-arm", .a32, "/usr/arm-linux-gnueabihf"),
     ]
 
+    /// Where Debian's cross compilers have the libraries of a set; nil for this machine's own.
+    static func sysroot(of isa: InstructionSet) -> String? { known.first { $0.isa == isa }?.sysroot }
+
     /// - Parameters:
     ///   - name: of the emulator, with or without its folder.
     ///   - sysroot: nil for where Debian's cross compilers have their libraries.
@@ -55,7 +58,11 @@ public struct Target: Equatable, Sendable {
     }
 
     /// The name of its agent's file.
-    public var agentName: String { isa == .a64 ? "libnopal-agent-aarch64.so" : "libnopal-agent-arm.so" }
+    public var agentName: String { Self.agentName(of: isa) }
+
+    static func agentName(of isa: InstructionSet) -> String {
+        isa == .a64 ? "libnopal-agent-aarch64.so" : "libnopal-agent-arm.so"
+    }
 
     /// The sets whose files its programs are.
     public var readable: Set<InstructionSet> { [isa] }

@@ -78,6 +78,8 @@ public enum SessionMemory {
         public static let order = 32  // u64, grows with every block taken in the session
         public static let openCalls = 40  // u32, depth of the shadow stack when the block was taken
         public static let flags = 44  // u32, bit 0: the thread's stack is being unwound for good
+        /// 16 bytes: the thread's name, where no host can ask for it; else zeroes.
+        public static let name = 48
     }
 }
 
