@@ -20,6 +20,8 @@ static const char usage[] =
     "  --signals --forks --library --threads --exceptions --epoll --pipe --condition --futex --sleep\n"
     "  --state STATE    of all functions at the start: off (default), on, changing\n"
     "  --calls N        stop when the workers have made N calls\n"
+    "  --windows FOLDER the agent, without a host, switches all functions and writes its events there\n"
+    "  --toggles N      stop when it has made N single stores\n"
     "  --slots N        slots for threads and children (default 4096)\n"
     "  --gap N          turns of an empty loop between two calls\n"
     "  --seed N         of the random numbers\n"
@@ -30,7 +32,8 @@ static const char *const activity_names[HAMMER_ACTIVITIES] = {
     "workers", "signals", "forks", "library", "threads", "exceptions", "epoll", "pipe", "condition", "futex", "sleep"};
 
 struct hammer_options hammer_options = {.seed = 1};
-static const char *oracle_path;
+static const char *oracle_path, *events_folder;
+static uint64_t toggle_limit = ~UINT64_C(0);
 static uint64_t limit_seconds, slot_count = 4096;
 static enum hammer_state first_state = HAMMER_OFF;
 static int is_verbose;
@@ -64,11 +67,12 @@ static const char *default_library(void) {
 }
 
 static void parse(int count, char **arguments) {
-    enum { ALL = 100, STATE, CALLS, SLOTS, GAP, SEED, LIBRARY_PATH, VERBOSE };
+    enum { ALL = 100, STATE, CALLS, SLOTS, GAP, SEED, LIBRARY_PATH, VERBOSE, WINDOWS, TOGGLES };
     struct option options[32] = {{"all", 0, 0, ALL},       {"state", 1, 0, STATE}, {"calls", 1, 0, CALLS},
                                  {"slots", 1, 0, SLOTS},   {"gap", 1, 0, GAP},     {"seed", 1, 0, SEED},
-                                 {"verbose", 0, 0, VERBOSE}, {"library-path", 1, 0, LIBRARY_PATH}};
-    for (int i = 1; i < HAMMER_ACTIVITIES; i++) options[7 + i] = (struct option){activity_names[i], 0, 0, i};
+                                 {"verbose", 0, 0, VERBOSE}, {"library-path", 1, 0, LIBRARY_PATH},
+                                 {"windows", 1, 0, WINDOWS}, {"toggles", 1, 0, TOGGLES}};
+    for (int i = 1; i < HAMMER_ACTIVITIES; i++) options[9 + i] = (struct option){activity_names[i], 0, 0, i};
     hammer_options.library = default_library();
     for (int option; (option = getopt_long(count, arguments, "", options, 0)) != -1;) switch (option) {
         case ALL: memset(hammer_options.active, 1, sizeof hammer_options.active); break;
@@ -79,6 +83,8 @@ static void parse(int count, char **arguments) {
         case SEED: hammer_options.seed = number(optarg); break;
         case LIBRARY_PATH: hammer_options.library = optarg; break;
         case VERBOSE: is_verbose = 1; break;
+        case WINDOWS: events_folder = optarg; break;
+        case TOGGLES: toggle_limit = number(optarg); break;
         case '?': misunderstood(); break;
         default: hammer_options.active[option] = 1;
         }
@@ -190,6 +196,7 @@ int main(int count, char **arguments) {
     parse(count, arguments);
     hammer_block_signals();
     hammer_oracle_create(oracle_path, slot_count, first_state);
+    if (events_folder) hammer_watch_windows(events_folder, toggle_limit);
     pthread_t watcher;
     if (pthread_create(&watcher, 0, watch, &parent)) hammer_fail("pthread_create failed");
     start_all();

@@ -124,18 +124,20 @@ extern struct hammer_header *hammer_header;
 // The words of this process; a forked child has its code as it was at the fork, so there `before`
 // is what the words were before it.
 extern const uint64_t *hammer_words_before, *hammer_words_after;
+// All ones where each function has a word of its own; 0 where one word tells of all (--windows).
+extern uint64_t hammer_word_mask;
 extern HAMMER_THREAD_LOCAL struct hammer_slot *hammer_slot __attribute__((tls_model("initial-exec")));
 
 #define HAMMER_INLINE static inline __attribute__((always_inline, unused))
 
 HAMMER_INLINE uint64_t hammer_load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 
-HAMMER_INLINE uint64_t hammer_before(uint64_t id) { return hammer_load(&hammer_words_before[id]); }
+HAMMER_INLINE uint64_t hammer_before(uint64_t id) { return hammer_load(&hammer_words_before[id & hammer_word_mask]); }
 
 // A signal's handler may count between any two instructions.
 HAMMER_INLINE void hammer_after(uint64_t id, uint64_t before) {
     struct hammer_counts *counts = &hammer_slot->counts[id];
-    uint64_t after = hammer_load(&hammer_words_after[id]);
+    uint64_t after = hammer_load(&hammer_words_after[id & hammer_word_mask]);
     uint64_t *count = &counts->uncertain;
     if (after == before && (after & 3) == HAMMER_ON) count = &counts->certain_on;
     if (after == before && (after & 3) == HAMMER_OFF) count = &counts->certain_off;
@@ -183,6 +185,9 @@ struct hammer_five {
 
 // hammer_oracle.c: the file, slots, pauses, failure.
 
+// Takes the word of the events that the agent writes into the folder, without a host, in place of the oracle's words.
+// Stops the program after so many single stores of it.
+void hammer_watch_windows(const char *folder, uint64_t toggle_limit);
 void hammer_oracle_create(const char *path, uint64_t slot_count, enum hammer_state state);
 // False when no slot is left.
 int hammer_take_slot(enum hammer_activity activity);

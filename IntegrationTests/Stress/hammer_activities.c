@@ -72,7 +72,7 @@ void hammer_end_timers(struct hammer_timers *timers) {
 // calls are certain if no change began between before the fork and after the call.
 
 static void snapshot_words(uint64_t *words) {
-    for (uint64_t id = 0; id < hammer_function_count; id++) words[id] = hammer_load(&hammer_words_after[id]);
+    for (uint64_t id = 0; id < hammer_function_count; id++) words[id] = hammer_load(&hammer_words_after[id & hammer_word_mask]);
 }
 
 // Whatever was going on at the fork: no page of it may be writable and executable.

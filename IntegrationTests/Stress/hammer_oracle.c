@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 struct hammer_header *hammer_header;
 const uint64_t *hammer_words_before, *hammer_words_after;
+uint64_t hammer_word_mask = ~UINT64_C(0);
 HAMMER_THREAD_LOCAL struct hammer_slot *hammer_slot;
 
 static uint64_t rounded(uint64_t byte_count) { return (byte_count + HAMMER_PAGE - 1) / HAMMER_PAGE * HAMMER_PAGE; }
@@ -63,6 +65,33 @@ void hammer_oracle_create(const char *path, uint64_t slot_count, enum hammer_sta
     hammer_header = (struct hammer_header *)base;
     hammer_words_before = hammer_words_after = (uint64_t *)(base + header.states_offset);
     if (rename(partial, path)) hammer_fail("%s: %s", path, strerror(errno));
+}
+
+// Of the first page of the events' file: StandalonePlan.Events.
+enum { EVENTS_TOGGLES = 584, EVENTS_FORM = 608 };
+
+static const char *events;
+static uint64_t limit;
+
+static void *count_toggles(void *argument) {
+    while (hammer_load((const uint64_t *)(events + EVENTS_TOGGLES)) < limit && !hammer_is_stopping()) hammer_sleep(10000000);
+    __atomic_store_n(&hammer_header->stop, 1, __ATOMIC_SEQ_CST);
+    return argument;
+}
+
+void hammer_watch_windows(const char *folder, uint64_t toggle_limit) {
+    char path[4096];
+    pthread_t thread;
+    snprintf(path, sizeof path, "%s/nopal.%d.events", folder, getpid());
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) hammer_fail("%s: %s", path, strerror(errno));
+    events = mmap(0, HAMMER_PAGE, PROT_READ, MAP_SHARED, file, 0);
+    if (events == MAP_FAILED) hammer_fail("mmap: %s", strerror(errno));
+    close(file);
+    hammer_words_before = hammer_words_after = (const uint64_t *)(events + EVENTS_FORM);
+    hammer_word_mask = 0;
+    limit = toggle_limit;
+    if (pthread_create(&thread, 0, count_toggles, 0) || pthread_detach(thread)) hammer_fail("pthread_create failed");
 }
 
 int hammer_take_slot(enum hammer_activity activity) {

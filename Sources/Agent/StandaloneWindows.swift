@@ -21,12 +21,12 @@ enum StandaloneWindows {
 
     /// Starts the thread that does so, if there is anything to switch.
     static func start(_ plan: PlanMapping) {
+        note(Form.on)
         let count = plan.word32(StandalonePlan.Header.windowCount)
         if count == 0 || AgentState.windowPlanCount == 0 { return }
         AgentState.windowCount = count
         AgentState.windowOnNanos = Int64(bitPattern: plan.word64(StandalonePlan.Header.onNanos))
         AgentState.windowOffNanos = Int64(bitPattern: plan.word64(StandalonePlan.Header.offNanos))
-        note(Form.on)
         #if !arch(x86_64)
             _ = nopal_start_thread(switchInWindows, nil)
         #endif

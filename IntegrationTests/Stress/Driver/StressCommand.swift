@@ -5,9 +5,15 @@ import Patching
 import TraceFormat
 
 @main
+struct StressTools: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nopal-stress", abstract: "Live patching under load, and its account.",
+        subcommands: [StressCommand.self, VerifyCommand.self], defaultSubcommand: StressCommand.self)
+}
+
 struct StressCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "nopal-stress",
+        commandName: "storm",
         abstract: "Patches the hammer while it runs, and holds its trace against its own account.",
         discussion: "Ends with 'N passed, N failed'. FOLDER holds the programs of IntegrationTests/Stress/build.")
 
@@ -111,7 +117,7 @@ struct StressCommand: ParsableCommand {
             problems.append("the hammer never was ready")
         }
         let name = "storm \(kind.variant) by \(kind.wanted?.rawValue ?? "any")"
-        report(name, text, problems)
+        Self.report(name, text, problems)
         if problems.isEmpty { unlink(hammering.tracePath) } else { keep(hammering, name) }
         return (problems.isEmpty, outcome.toggles)
     }
@@ -140,11 +146,11 @@ struct StressCommand: ParsableCommand {
             isBroken
             ? "broke the hammer after \(found ?? 0) changes (wait status \(ended.waitStatus ?? 0)), as it has to"
             : "did not break the hammer in \(canarySeconds) s"
-        report("canary \(canary.rawValue)", text, isBroken || !strictCanaries ? [] : ["a check that cannot fail"])
+        Self.report("canary \(canary.rawValue)", text, isBroken || !strictCanaries ? [] : ["a check that cannot fail"])
         return isBroken || !strictCanaries
     }
 
-    private func report(_ name: String, _ text: String, _ problems: [String]) {
+    static func report(_ name: String, _ text: String, _ problems: [String]) {
         print("\(problems.isEmpty ? "ok   " : "FAIL ") \(name): \(text)")
         for problem in problems.prefix(20) { print("      \(problem)") }
         if problems.count > 20 { print("      and \(problems.count - 20) more") }
