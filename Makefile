@@ -9,7 +9,7 @@ DESTDIR ?=
 BUILD := .build/release
 NOPAL := $(BUILD)/nopal
 SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
-SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests Benchmarks -maxdepth 1 -type f | \
+SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests IntegrationTests/System Benchmarks -maxdepth 1 -type f | \
     xargs awk 'FNR == 1 { if (/^.!.*[ \/](ba|da)?sh$$/) print FILENAME; nextfile }')
 
 .PHONY: help setup build demo test unit-tests integration-tests arm-test check-ui real-programs bench fuzz stress \
