@@ -1,8 +1,8 @@
 """Rows: what a traced call costs on the Arm sets, in instructions, as qemu's user mode counts them."""
-import os
 import re
-import subprocess
 
+from . import arm_uftrace
+from .instruction_counts import each_call
 from .rows import Row, at_most
 from .tools import NOPAL, ROOT, SOURCES, fresh_folder, need, run
 
@@ -14,32 +14,6 @@ SETS = {
     "T32": ("arm-linux-gnueabihf-gcc", ["-mthumb", "-fpatchable-function-entry=3"], "qemu-arm",
             "/usr/arm-linux-gnueabihf", 70),
 }
-CALLS = (100, 1100)
-STEP = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/")
-
-
-def instructions(command, folder):
-    """How often each address was executed: qemu logs every instruction as a block of its own."""
-    log = folder / "log"
-    environment = dict(os.environ, QEMU_LOG="exec,nochain", QEMU_SINGLESTEP="1", QEMU_LOG_FILENAME=str(log))
-    # The program's exit status is its result.
-    subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, timeout=300)
-    counts = {}
-    with open(log, "rb") as lines:
-        for line in lines:
-            if found := STEP.match(line):
-                address = int(found.group(1), 16)
-                counts[address] = counts.get(address, 0) + 1
-    log.unlink()
-    return counts
-
-
-def each_call(command, folder):
-    """The addresses that every call executes, with how often: those whose counts grow with the calls."""
-    few, many = (instructions([*command, str(calls)], folder) for calls in CALLS)
-    growth = CALLS[1] - CALLS[0]
-    return {address: round((many[address] - few.get(address, 0)) / growth) for address in many
-            if many[address] - few.get(address, 0) >= growth // 2}
 
 
 def measure():
@@ -56,6 +30,7 @@ def measure():
         if clock:
             note += f"; besides {clock} in the kernel's clock: qemu-arm 7.2 lets nobody read the counter, and has no vDSO"
         rows.append(at_most(section, name, traced - plain - clock, "instructions", limit, note))
+    rows += arm_uftrace.measure(section, nopal=rows[list(SETS).index("A64")].figure)
     for name, agent in (("A64", "aarch64"), ("A32, T32", "arm")):
         library = ROOT / f".build/release/libnopal-agent-{agent}.so"
         text = run(["readelf", "-SW", library]).stdout
