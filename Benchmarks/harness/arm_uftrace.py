@@ -2,6 +2,8 @@
 
 uftrace of this machine records the emulator. Its preloaded library is arm64's: the loader of this machine leaves it
 out of the emulator, with a message, and the loader below the emulator puts it into the program."""
+import subprocess
+
 from .instruction_counts import CALLS, each_call
 from .rows import Row, unmeasured
 from .tools import BUILT, ROOT, SOURCES, Skipped, fresh_folder, need, run
@@ -22,7 +24,7 @@ def measure(section, nopal):
     for title, way in WAYS.items():
         try:
             rows.append(row(section, title, nopal, *way))
-        except Skipped as reason:
+        except (Skipped, OSError, subprocess.TimeoutExpired) as reason:
             rows.append(unmeasured(section, title, "", str(reason)))
     return rows
 
@@ -48,7 +50,11 @@ def row(section, title, nopal, flags, untraced_flags, options, what):
 
 def sysroot():
     """Debian's uftrace for arm64 and the libraries that it needs."""
-    run([ROOT / "scripts/debian-sysroot", BUILT / "arm64", "arm64", "uftrace"])
+    try:
+        run([ROOT / "scripts/debian-sysroot", BUILT / "arm64", "arm64", "uftrace"])
+    except (Skipped, subprocess.TimeoutExpired):
+        # What apt says names mirrors.
+        raise Skipped("Debian's uftrace for arm64 could not be fetched (scripts/debian-sysroot)") from None
     return BUILT / "arm64/root"
 
 
