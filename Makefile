@@ -12,7 +12,7 @@ SWIFT_SOURCES = $(shell git ls-files '*.swift' | grep -v '\.pb\.swift$$')
 SHELL_SCRIPTS = $(shell find scripts .ci IntegrationTests IntegrationTests/System Benchmarks -maxdepth 1 -type f | \
     xargs awk 'FNR == 1 { if (/^.!.*[ \/](ba|da)?sh$$/) print FILENAME; nextfile }')
 
-.PHONY: help setup build demo test unit-tests integration-tests arm-test check-ui real-programs bench fuzz stress \
+.PHONY: help setup build demo test unit-tests integration-tests arm-test arm-system-test check-ui real-programs bench fuzz stress \
         format lint install clean
 
 help:  ## Lists these targets
@@ -41,6 +41,11 @@ integration-tests:  ## Runs the end-to-end tests only
 
 arm-test:  ## Runs the tests of A64, A32 and T32 under qemu-user
 	@scripts/test arm
+
+arm-system-test: build  ## Toggles a million times on real Arm kernels in qemu-system, and attaches there; half an hour
+	@scripts/setup test system
+	@IntegrationTests/System/check-guest
+	@IntegrationTests/System/storm
 
 check-ui:  ## Opens an export in the Perfetto UI and takes a picture (downloads a headless chromium)
 	@scripts/test ui

@@ -58,6 +58,31 @@ import Testing
         #expect(try nopal(["info", "trace"], in: place).output.contains("+ 0 unwound + 0 open"))
     }
 
+    /// The sites stay on, all calls are in the trace, and it says why.
+    @Test func kernelWithoutCoreSync() throws {
+        let place = try Locations.freshDirectory("windows-no-core-sync")
+        let target = ArmTarget.a64
+        let program = try build(.a64O2)
+        let prepared = try nopal(["prepare", "-o", "plan", "--on", "0", "--off", "0", program], in: place)
+        try #require(prepared.ending == .exited(0))
+        let result = try ProcessRun(
+            program: Compiler.withoutMembarrier(),
+            arguments: [#require(Compiler.find(target.emulator)), "-L", target.sysroot]
+                + ["NOPAL_PLAN=plan", preload(target)].flatMap { ["-E", $0] } + [program, "account", "50"],
+            directory: place
+        ).run()
+        #expect(result.ending == .exited(0) && result.output == "10100\n" && result.errors.isEmpty)
+        let events = try #require(
+            try FileManager.default.contentsOfDirectory(atPath: place.path).first { $0.hasSuffix(".events") })
+        let note = try nopal(["collect", "plan", events, "-o", "trace"], in: place).errors
+        #expect(
+            note
+                == "nopal: sites were not switched any more: the kernel has no membarrier with SYNC_CORE (Linux 4.16)\n"
+        )
+        let account = try Account(infoJSON: nopal(["info", "trace", "--json", "--by-function"], in: place).output)
+        #expect(account.total.entries == 10100 + 3, "\(account.total)")
+    }
+
     private func expect(_ result: RunResult, _ status: Int32, _ words: [String]) {
         #expect(result.ending == .exited(status), "\(result.command)\n\(result.errors)")
         for word in words { #expect(result.errors.contains(word), "\(word): \(result.errors)") }

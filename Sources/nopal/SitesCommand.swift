@@ -79,6 +79,11 @@ struct SitesCommand: ParsableCommand {
         } catch {
             throw Failure.say("\(error)", status: Live.status(of: error))
         }
+        if listings.isEmpty, let emulator = Target.emulator(of: process) {
+            throw Failure.say(
+                "process \(process) is \(emulator), in whose program --live can't look; 'nopal status \(process)' counts its sites",
+                status: Failure.untraceable)
+        }
         if listings.isEmpty {
             throw Failure.say(
                 "nothing of process \(process) was compiled with room for tracing", status: Failure.untraceable)

@@ -18,6 +18,8 @@ import Testing
         let off = try program.json("disable", pid, "inner")
         #expect(off["changed"] as? Int == 1 && off["matched"] as? Int == 1, "\(off)")
         #expect(plans(off) == ["single store"])
+        let live = try program.nopal("sites", "--live", pid)
+        #expect(live.ending == .exited(126) && live.errors.contains("'nopal status \(pid)'"), "\(live.errors)")
         try program.tell("call 1000")
         let status = try program.json("status", pid)
         #expect(status["off"] as? Int == 1 && status["foreign"] as? Int == 0, "\(status)")
@@ -63,6 +65,27 @@ import Testing
         try program.tell("call 10")
         #expect(try program.quit() == 0)
         #expect(try program.entries() == ["inner": 20 * Self.workers])
+    }
+
+    /// Without SYNC_CORE no core is known to run what was stored: nothing is changed while threads run, and it is said.
+    @Test(arguments: Variant.someArm) func kernelWithoutCoreSync(_ variant: Variant) throws {
+        let program = try ControlledProgram(variant, recorded: [], launcher: Compiler.withoutMembarrier())
+        let pid = "\(program.pid)"
+        try program.tell("call 10")
+        for verb in ["disable", "enable"] {
+            let refused = try program.nopal(verb, pid, "inner")
+            if verb == "enable" {
+                #expect(refused.ending == .exited(0))
+                continue
+            }
+            #expect(refused.ending == .exited(125))
+            #expect(refused.output.contains("the kernel has no membarrier with SYNC_CORE"), "\(refused.output)")
+        }
+        #expect(try program.json("status", pid)["off"] as? Int == 0)
+        try program.tell("call 10")
+        #expect(try program.quit() == 0)
+        let entries = try program.entries()
+        #expect(entries["outer"] == 20 * Self.workers && entries["inner"] == 40 * Self.workers, "\(entries)")
     }
 
     /// A library that is opened later is traced from its first call.

@@ -36,6 +36,12 @@ enum Compiler {
             .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
+    /// A launcher that has the kernel refuse membarrier.
+    static func withoutMembarrier() throws -> String {
+        try build("without_membarrier", [["gcc", "-Wall", "-O1", "{source}/without_membarrier.c", "-o", "launch"]])
+            .appendingPathComponent("launch").path
+    }
+
     private static func run(_ command: [String], in directory: URL) throws {
         let words = command.map { $0.replacingOccurrences(of: "{source}", with: Locations.programs.path) }
         let program = find(words[0]) ?? words[0]

@@ -14,8 +14,10 @@ final class ControlledProgram {
 
     static let workers = 4
 
-    /// - Parameter recorded: started below `nopal record`, which writes `trace` in `place`.
-    init(_ variant: Variant = .gccO2, recorded options: [String]? = nil) throws {
+    /// - Parameters:
+    ///   - recorded: started below `nopal record`, which writes `trace` in `place`.
+    ///   - launcher: a program that starts all of this.
+    init(_ variant: Variant = .gccO2, recorded options: [String]? = nil, launcher: String? = nil) throws {
         var program = TracedProgram(name: "controlled", variant: variant)
         program.library = .opened
         build = try program.build()
@@ -29,6 +31,10 @@ final class ControlledProgram {
         } else {
             process.executableURL = URL(fileURLWithPath: executable)
             process.arguments = ["account"]
+        }
+        if let launcher, let program = process.executableURL {
+            process.arguments = [program.path] + (process.arguments ?? [])
+            process.executableURL = URL(fileURLWithPath: launcher)
         }
         process.environment = ProcessRun.plainEnvironment
         process.currentDirectoryURL = place

@@ -203,7 +203,7 @@ package struct LiveControl {
         traced.longestStallNanos = max(traced.longestStallNanos, answer.fields[3])
     }
 
-    static func sentence(_ result: RunResult?, _ address: UInt64) -> String {
+    private static func sentence(_ result: RunResult?, _ address: UInt64) -> String {
         switch result {
         case .unexpected: "other bytes than expected stand at 0x\(String(address, radix: 16))"
         case .closedText: "the kernel does not let its code be written (a security module?); --protocol stopped may"

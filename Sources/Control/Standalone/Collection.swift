@@ -80,7 +80,7 @@ public struct Collection {
         var notes = counts.filter { memory.noted64($0.0) > 0 }.map { "\(memory.noted64($0.0)) \($0.1)" }
         let failure = memory.noted64(Events.windowFailure)
         if failure > 0 {
-            let reason = RunResult(rawValue: failure - 1).map { LiveControl.sentence($0, 0) } ?? "an unknown reason"
+            let reason = RunResult(rawValue: failure - 1).map { sentence($0) } ?? "an unknown reason"
             notes.append("sites were not switched any more: \(reason)")
         }
         let windows = memory.noted64(Events.windows)
@@ -88,6 +88,19 @@ public struct Collection {
             notes.append("sites were switched \(memory.noted64(Events.toggles)) times in \(windows) windows")
         }
         return notes
+    }
+}
+
+extension Collection {
+    /// Why an agent did not run a plan.
+    private static func sentence(_ result: RunResult) -> String {
+        switch result {
+        case .done, .malformed: "the agent does not know its plan"
+        case .unexpected: "other bytes than expected stood at a site"
+        case .closedText: "the kernel did not let code be written"
+        case .noCoreSync: "the kernel has no membarrier with SYNC_CORE (Linux 4.16)"
+        case .noTraps: "the program has a SIGTRAP handler of its own"
+        }
     }
 }
 

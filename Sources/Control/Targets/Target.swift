@@ -51,6 +51,13 @@ public struct Target: Equatable, Sendable {
         return path.split(separator: ":").lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 
+    /// The name of the emulator that a process is; nil for any other program.
+    public static func emulator(of process: Int32) -> String? {
+        let name =
+            ProcessNames.executable(UInt32(bitPattern: process)).split(separator: "/").last.map(String.init) ?? ""
+        return known.contains { name == $0.name || name == "\($0.name)-static" } ? name : nil
+    }
+
     /// The file of this machine that a path of the program names.
     public func file(_ path: String) -> String {
         let inside = sysroot + path
