@@ -51,6 +51,7 @@ import TraceFormat
         arguments: TracedProgram(name: "exceptions", isCxx: true, uncounted: ControlFlowTests.headers).built(
             Variant.armThrowing)
             + TracedProgram(name: "exceptions_many", isCxx: true).built([.a64O2, .a32Mcount, .t32Mcount])
+            + TracedProgram(name: "exceptions_signals", isCxx: true).built(Variant.armThrowing)
             + TracedProgram(name: "exceptions_library", isCxx: true, library: .linked).built([
                 .a64O2, .a64O0, .a32Mcount, .t32Mcount,
             ]))

@@ -21,6 +21,16 @@ import TraceFormat
         try Verification(program).check()
     }
 
+    @Test(
+        arguments: TracedProgram(name: "exceptions_signals", isCxx: true).built(Variant.everyKind)
+            + TracedProgram(
+                name: "exceptions_signals", isCxx: true,
+                compileFlags: ["-stdlib=libc++", "-unwindlib=libunwind", "-rtlib=compiler-rt"]
+            ).built([.clangO2]))
+    func handlersComeWhileAnUnwinderIsAtWork(_ program: TracedProgram) throws {
+        try Verification(program).check()
+    }
+
     @Test(arguments: TracedProgram(name: "longjmp").built(Variant.everyKind))
     func jumpsPassTracedFrames(_ program: TracedProgram) throws {
         try Verification(program).check()

@@ -25,6 +25,7 @@ import Testing
         arguments: TracedProgram(name: "exceptions", isCxx: true, uncounted: ControlFlowTests.headers).alone.built(
             Variant.armThrowing)
             + TracedProgram(name: "exceptions_many", isCxx: true).alone.built([.a64O2, .a32Mcount, .t32Mcount])
+            + TracedProgram(name: "exceptions_signals", isCxx: true).alone.built([.a64O2, .a32Mcount, .t32Mcount])
             + TracedProgram(name: "exceptions_library", isCxx: true, library: .linked).alone.built([
                 .a64O2, .a32Mcount, .t32Mcount,
             ])

@@ -217,9 +217,7 @@ enum Blocks {
         nopal_store64(
             field(index, Offset.order),
             nopal_add64(AgentState.field(SessionMemory.HeaderOffset.nextBlockOrder), 1))
-        let open = (thread.pointee.shadow_top &- thread.pointee.shadow_base) / ShadowStack.entryByteCount &- 1
-        nopal_store32(
-            field(index, Offset.openCalls), UInt32(truncatingIfNeeded: thread.pointee.shadow_base == 0 ? 0 : open))
+        nopal_store32(field(index, Offset.openCalls), ShadowStack.openCalls(thread))
         nopal_store32(field(index, Offset.flags), thread.pointee.is_ending)
         thread.pointee.sequence = thread.pointee.sequence &+ 1
         thread.pointee.lost = 0

@@ -16,6 +16,10 @@ struct ShadowEntry {
     var negatedSlot: UInt64 { pointer.pointee.negated_slot }
     var slot: UInt64 { Word.negated(pointer.pointee.negated_slot) }
     var function: UInt32 { pointer.pointee.exit_word & EventWord.payloadMask }
+    /// Its call was unwound, and is told; see `UnwoundCalls`.
+    var isUnwound: Bool {
+        negatedSlot != 0 && negatedSlot != ShadowEntry.barrier && pointer.pointee.exit_word == 0
+    }
 }
 
 /// The shadow stack of one thread: its open calls, oldest first.
@@ -50,9 +54,33 @@ enum ShadowStack {
         while at > thread.pointee.shadow_base &+ entryByteCount {
             at = at &- entryByteCount
             guard let entry = ShadowEntry(at) else { return nil }
-            if entry.negatedSlot == wanted { return entry }
+            if entry.negatedSlot == wanted && !entry.isUnwound { return entry }
         }
         return nil
+    }
+
+    /// Takes the top entry off, whose call has ended and is told.
+    static func drop(_ thread: ThreadState, _ top: ShadowEntry) {
+        clear(thread, top)
+        thread.pointee.shadow_top = thread.pointee.shadow_top &- entryByteCount
+    }
+
+    private static func clear(_ thread: ThreadState, _ entry: ShadowEntry) {
+        if entry.isUnwound { countUnwound(thread, 0 &- 1) }
+        entry.pointer.pointee.negated_slot = 0
+        entry.pointer.pointee.exit_word = 0
+    }
+
+    /// Entries of calls that were unwound; a signal handler may change it between any two instructions.
+    static func countUnwound(_ thread: ThreadState, _ change: UInt32) {
+        withUnsafeMutablePointer(to: &thread.pointee.unwound_count) { _ = nopal_add32(System.word($0), change) }
+    }
+
+    /// Calls that are open.
+    static func openCalls(_ thread: ThreadState) -> UInt32 {
+        if thread.pointee.shadow_base == 0 { return 0 }
+        let entries = (thread.pointee.shadow_top &- thread.pointee.shadow_base) / entryByteCount &- 1
+        return UInt32(truncatingIfNeeded: entries) &- thread.pointee.unwound_count
     }
 
     /// Whether a call with this slot can still return, seen from a stack pointer of `now`.
@@ -74,14 +102,13 @@ enum ShadowStack {
             at = at &- entryByteCount
             guard let entry = ShadowEntry(at) else { break }
             if entry.negatedSlot != 0 && entry.negatedSlot != ShadowEntry.barrier {
-                if mayBeAlive(thread, slot: entry.slot, now: now) {
+                if !entry.isUnwound && mayBeAlive(thread, slot: entry.slot, now: now) {
                     if kept == floor &+ entryByteCount { kept = at &+ entryByteCount }
                     continue
                 }
-                end(thread, entry)
+                if !entry.isUnwound { end(thread, entry) }
             }
-            entry.pointer.pointee.negated_slot = 0
-            entry.pointer.pointee.exit_word = 0
+            clear(thread, entry)
         }
         thread.pointee.shadow_top = kept
         return kept == floor &+ entryByteCount

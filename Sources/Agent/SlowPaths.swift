@@ -26,14 +26,13 @@ public func enter(word: UInt32, slot: UInt64, returnAddress: UInt64) -> UInt32 {
             if ShadowStack.isExhausted(thread) { return recordEntryOnly(thread, word) }
         } else {
             if top.slot > slot { break }
-            if top.slot == slot && BundleEntry.anyContains(returnAddress) {
+            if top.slot == slot && !top.isUnwound && BundleEntry.anyContains(returnAddress) {
                 return replace(thread, top, word)
             }
             if top.slot < slot && ShadowStack.mayBeAlive(thread, slot: top.slot, now: slot) { break }
-            ShadowStack.end(thread, top)
+            if !top.isUnwound { ShadowStack.end(thread, top) }
         }
-        top.pointer.pointee.negated_slot = 0
-        thread.pointee.shadow_top = thread.pointee.shadow_top &- ShadowStack.entryByteCount
+        ShadowStack.drop(thread, top)
     }
     return Verdict.proceed
 }

@@ -28,7 +28,7 @@ struct nopal_thread {
     uint64_t environment;  // scratch for exec, kept for the next one
     uint64_t environment_byte_count;
     uint32_t failed_generation; // 1 + freeGeneration when no block was found; 0 otherwise
-    uint32_t unused;
+    uint32_t unwound_count;     // entries of calls that were unwound, and stay for a while
 };
 
 /// One open call on a shadow stack.

@@ -100,6 +100,8 @@ struct ThreadRecords {
         let barrier = UInt64.max
         for entry in stride(from: 0, to: bytes.count, by: Int(ShadowEntry.byteCount)) {
             let negated = Self.word(bytes, entry + Int(ShadowEntry.negatedSlot))
+            // Without the word of its exit: its call was unwound.
+            if bytes[(entry + Int(ShadowEntry.exitWord))...].prefix(4).allSatisfy({ $0 == 0 }) { continue }
             if negated != 0, negated != barrier, let value = memory.word(0 &- negated) { note(value) }
         }
         return used
