@@ -166,8 +166,8 @@ enum A32StubTemplate {
         stub.frame = ArmStubFrame(returnAddress: .entry)
     }
 
-    /// r4 is trusted only if it is the top entry and that entry is of this very stack pointer. The exit is recorded
-    /// before the entry is given back: a signal handler may reuse it then.
+    /// r4 is trusted only if it is the top entry and that entry is of this very stack pointer. Everything is read before
+    /// the top is lowered: a signal handler may reuse the entry.
     private static func popShadowEntry(
         _ stub: inout ArmStubAssembler, _ state: ThreadStateLayout, readsCounter: Bool
     ) throws(EncodingError) {
@@ -186,11 +186,11 @@ enum A32StubTemplate {
         try stub.a32(.load(high, entry, Int64(ShadowEntry.exitWord)), .storePair(low, slot))
         stub.place(.done)
         try stub.a32(
-            .load(link, entry, Int64(ShadowEntry.returnAddress)), .moveImmediate(slot, 0),
-            .store(slot, entry, Int64(ShadowEntry.negatedSlot)), .store(entry, base, Field.shadowTop),
+            .load(link, entry, Int64(ShadowEntry.returnAddress)), .move(slot, entry), .moveImmediate(low, 0),
             .load(entry, entry, Int64(ShadowEntry.saved)))
         stub.frame = ArmStubFrame(stackByteCount: UInt8(exitBytes))
-        try stub.a32(.pop(exitList))
+        try stub.a32(
+            .store(low, slot, Int64(ShadowEntry.negatedSlot)), .store(slot, base, Field.shadowTop), .pop(exitList))
         stub.frame = ArmStubFrame()
         try stub.a32(.branchRegister(link))
     }

@@ -101,7 +101,7 @@ import TraceFormat
     }
 
     /// Bytes of an arena for each site: the stub and its part of the unwind table, which debuggers get once more.
-    @Test(arguments: [(InstructionSet.a64, 368, 832), (.a32, 400, 400), (.t32, 416, 416)])
+    @Test(arguments: [(InstructionSet.a64, 368, 832), (.a32, 416, 416), (.t32, 416, 416)])
     func sitesAreCheap(isa: InstructionSet, stubLimit: Int, arenaLimit: Int) throws {
         let kind = StubKind(isa: isa)
         let sizes = try [100, 1100].map { count in
