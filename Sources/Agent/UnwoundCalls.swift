@@ -14,20 +14,25 @@ enum UnwoundCalls {
     ///     stub, before its personality is called, so the end of that call is told with its block.
     static func note(_ thread: ThreadState, _ at: UInt64, isForced: Bool) {
         if isForced { Blocks.noteEnding(thread) }
-        guard ShadowStack.isOwn(thread, at), let entry = ShadowEntry(at), entry.negatedSlot != 0, !entry.isUnwound else {
+        guard ShadowStack.isOwn(thread, at), let entry = ShadowEntry(at), entry.negatedSlot != 0, !entry.isUnwound
+        else {
             return
         }
         markCalls(thread, above: at, now: entry.slot)
         mark(thread, entry)
     }
 
-    /// Calls above that the unwinder has no personality called for: left by longjmp, or in frames that it jumped over.
+    /// Calls above that the unwinder has no personality called for: left by longjmp, or in frames that it jumped over. What
+    /// lies above a marked entry was seen to when that was marked: a deep stack is walked once.
     private static func markCalls(_ thread: ThreadState, above floor: UInt64, now: UInt64) {
-        var at = thread.pointee.shadow_top
+        var at = floor &+ ShadowStack.entryByteCount
+        while at < thread.pointee.shadow_top, let entry = ShadowEntry(at), !entry.isUnwound {
+            at = at &+ ShadowStack.entryByteCount
+        }
         while at > floor &+ ShadowStack.entryByteCount {
             at = at &- ShadowStack.entryByteCount
             guard let entry = ShadowEntry(at) else { return }
-            if entry.negatedSlot == 0 || entry.negatedSlot == ShadowEntry.barrier || entry.isUnwound { continue }
+            if entry.negatedSlot == 0 || entry.negatedSlot == ShadowEntry.barrier { continue }
             if ShadowStack.mayBeAlive(thread, slot: entry.slot, now: now) { continue }
             Graveyard.add(thread, entry)
             mark(thread, entry)
