@@ -42,7 +42,7 @@ integration-tests:  ## Runs the end-to-end tests only
 arm-test:  ## Runs the tests of A64, A32 and T32 under qemu-user
 	@scripts/test arm
 
-arm-system-test: build  ## Toggles a million times on real Arm kernels in qemu-system, and attaches there; half an hour
+arm-system-test: build  ## Toggles 200,000 times on real Arm kernels in qemu-system; a quarter of an hour
 	@scripts/setup test system
 	@IntegrationTests/System/check-guest
 	@IntegrationTests/System/storm

@@ -48,6 +48,12 @@ struct LivePlan {
     func isStore(_ index: UInt64) -> Bool {
         kind(index) == StepKind.store.rawValue || kind(index) == StepKind.storeAgain.rawValue
     }
+    /// How many sites it switches, each by one store.
+    var siteCount: UInt64 {
+        var count: UInt64 = 0
+        for index in 0..<stepCount where kind(index) == StepKind.store.rawValue { count = count &+ 1 }
+        return count
+    }
     func address(_ index: UInt64) -> UInt64 { field(index, 8) }
     func value(_ index: UInt64) -> UInt64 { field(index, 16) }
     func expected(_ index: UInt64) -> UInt64 { field(index, 24) }

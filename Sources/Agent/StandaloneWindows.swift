@@ -96,7 +96,7 @@ enum StandaloneWindows {
         for index in 0..<UInt64(AgentState.windowPlanCount) {
             let plan = LivePlan(address: nopal_load64(AgentState.windowPlans &+ index &* 16 &+ change.form))
             let result = LiveExecutor.run(plan)
-            change.stores = change.stores &+ result.stores
+            change.stores = change.stores &+ (result.code == .done ? plan.siteCount : 0)
             if result.code != .done {
                 change.code = result.code
                 return

@@ -88,3 +88,23 @@ public struct Plan: Equatable, Sendable {
         self.traps = traps
     }
 }
+
+extension Plan {
+    /// The same plan, whose stores are made a second time when all cores have synchronised; others than single stores stay
+    /// as they are.
+    ///
+    /// For emulators of whole machines. qemu puts a page under watch after it has translated the first code there, and does
+    /// not notice a store that another processor makes between its reading and that (`tb_page_add`, version 10.0): the old
+    /// code is run from then on. When all cores have synchronised no translation is under way, and the second store is
+    /// noticed. A processor sees the same bytes stored again.
+    public var storedTwice: Plan {
+        guard patchProtocol == .singleStore, let end = steps.lastIndex(of: .close) else { return self }
+        var again: [PlanStep] = [.syncCores]
+        for case .store(let address, let width, let value, _) in steps {
+            again.append(.store(address: address, width: width, value: value, expected: value))
+        }
+        var plan = self
+        plan.steps.insert(contentsOf: again + [.maintainCaches, .syncCores], at: end)
+        return plan
+    }
+}

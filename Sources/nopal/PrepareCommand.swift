@@ -64,6 +64,9 @@ struct PrepareCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Pause so often, then trace on; for ever without.", valueName: "count"))
     var times: UInt32?
 
+    @Flag(help: "Store what switches a site twice: for boards in qemu's full emulation, which may miss a store.")
+    var storeTwice = false
+
     @Argument(help: ArgumentHelp("The program's file.", valueName: "program"), completion: .file())
     var program: String
 
@@ -72,6 +75,7 @@ struct PrepareCommand: ParsableCommand {
     func validate() throws {
         if whenFull == .wait { throw ValidationError("--when-full wait: nobody writes the events out there") }
         if (on == nil) != (off == nil) { throw ValidationError("--on and --off go together") }
+        if storeTwice && on == nil { throw ValidationError("--store-twice goes with --on and --off") }
         if times != nil && on == nil { throw ValidationError("--times goes with --on and --off") }
         if times == 0 { throw ValidationError("--times 0: leave --on and --off out to trace all the time") }
         if buffer.byteCount < 256 << 10 { throw ValidationError("--buffer: at least 256K are needed") }
@@ -85,7 +89,8 @@ struct PrepareCommand: ParsableCommand {
         options.whenFull = whenFull
         options.readsCounter = clock == .counter
         if let on, let off {
-            options.windows = Preparation.Windows(onNanos: on.nanos, offNanos: off.nanos, count: times)
+            options.windows = Preparation.Windows(
+                onNanos: on.nanos, offNanos: off.nanos, count: times, storesTwice: storeTwice)
         }
         do {
             let preparation = try Preparation(options)

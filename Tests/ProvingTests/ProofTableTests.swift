@@ -49,6 +49,28 @@ import Testing
         }
     }
 
+    /// Toggles of A64, A32 and T32, with their stores made a second time.
+    @Test func plansThatStoreTwiceAreProved() throws {
+        var count = 0
+        for proofCase in ProofTable().cases
+        where proofCase.shape.isa != .x86_64 && proofCase.from != .original && proofCase.to != .original
+            && proofCase.patchProtocol == .singleStore
+        {
+            let builder = ScenarioBuilder(
+                proofCase.shape, from: proofCase.from, to: proofCase.to, by: proofCase.patchProtocol)
+            guard case .scenario(var scenario) = try builder.build() else { continue }
+            for index in scenario.actions.indices {
+                guard case .run(let plan, let becomes, let meanwhile) = scenario.actions[index] else { continue }
+                scenario.actions[index] = .run(plan.storedTwice, becomes: becomes, meanwhile: meanwhile)
+                if plan.storedTwice != plan { count += 1 }
+            }
+            if let counterexample = try scenario.explore().counterexample {
+                Issue.record("\(proofCase): \(Explanation(counterexample, title: "stored twice"))")
+            }
+        }
+        #expect(count > 10)
+    }
+
     /// What rests on AMD's promise of an aligned quadword falls without it, and the breakpoint does not.
     @Test func singleStoresOfMoreThanAByteNeedAnAlignedQuadword() throws {
         var extent = ProofExtent()

@@ -15,12 +15,12 @@ struct PlanFile {
     static func words(_ plan: Plan) -> [UInt64] {
         var words: [UInt64] = []
         words.reserveCapacity((plan.steps.count * Bundle.stepByteCount + plan.traps.count * Bundle.trapByteCount) / 8)
+        var stored: Set<UInt64> = []
         for step in plan.steps {
             switch step {
             case .store(let address, let width, let value, let expected):
-                // Between the two passes over heads, what stands there is the plan's own.
-                let isAgain = plan.patchProtocol == .breakpoint && expected == UInt64(Sled.breakpoint) && width == 1
-                let kind = isAgain ? StepKind.storeAgain : StepKind.store
+                // Between two passes, what stands there is the plan's own.
+                let kind = stored.insert(address).inserted ? StepKind.store : StepKind.storeAgain
                 words.append(UInt64(kind.rawValue) | UInt64(width) << 32)
                 words.append(address)
                 words.append(value)

@@ -43,7 +43,7 @@ struct PlanWriter {
                 kind: StubKind(
                     isa: sites[0].patch.isa, depthLimited: options.selection.depthLimit != nil,
                     readsCounter: options.readsCounter),
-                hasWindows: options.windows != nil)
+                windows: options.windows)
             for arena in try alternatives(request) { arenas.append((arena, request.text, nextGroup)) }
             nextGroup += 1
             siteCount += sites.count

@@ -34,11 +34,14 @@ public struct Preparation {
         public var offNanos: UInt64
         /// How often; nil for ever.
         public var count: UInt32?
+        /// See `Plan.storedTwice`.
+        public var storesTwice = false
 
-        public init(onNanos: UInt64, offNanos: UInt64, count: UInt32? = nil) {
+        public init(onNanos: UInt64, offNanos: UInt64, count: UInt32? = nil, storesTwice: Bool = false) {
             self.onNanos = onNanos
             self.offNanos = offNanos
             self.count = count
+            self.storesTwice = storesTwice
         }
     }
 

@@ -26,8 +26,8 @@ struct PreparedArena {
         /// The pages of their text, link-time.
         var text: Range<UInt64>
         var kind: StubKind
-        /// Whether its sites are to be switched while threads run.
-        var hasWindows: Bool
+        /// Nil when its sites are not to be switched while threads run.
+        var windows: Preparation.Windows?
 
         var isFixed: Bool { image.kind == .executable(isPIE: false) }
         /// Where the module is made to lie meanwhile.
@@ -59,7 +59,7 @@ struct PreparedArena {
         sites = try zip(request.sites, arena.stubs).flatMap { site, stub in
             [site.patch.address, try BundleFile.toggle(site.patch, request.base, stub)]
         }
-        windows = request.hasWindows ? try PreparedWindows(request, assignments) : nil
+        windows = request.windows != nil ? try PreparedWindows(request, assignments) : nil
     }
 
     /// Takes the base from an address of each record; 0 stands for none.

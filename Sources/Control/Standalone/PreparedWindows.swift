@@ -54,10 +54,11 @@ struct PreparedWindows {
 
     /// Head and steps; empty when there is nothing to change.
     private static func words(_ outcome: LivePlanner.Outcome, _ request: PreparedArena.Request) throws -> [UInt64] {
-        guard let plan = outcome.plans.first else { return [] }
+        guard var plan = outcome.plans.first else { return [] }
         guard outcome.plans.count == 1, plan.traps.isEmpty else {
             throw ControlError.badFile("windows: the plan needs more than one protocol")
         }
+        if request.windows?.storesTwice == true { plan = plan.storedTwice }
         let steps = PreparedArena.linkTime(PlanFile.words(plan), every: 4, at: 1, request.base)
         return [UInt64(plan.steps.count), 0, request.text.lowerBound, request.text.upperBound] + steps
     }
