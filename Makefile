@@ -42,9 +42,10 @@ integration-tests:  ## Runs the end-to-end tests only
 arm-test:  ## Runs the tests of A64, A32 and T32 under qemu-user
 	@scripts/test arm
 
-arm-system-test: build  ## Toggles 200,000 times on real Arm kernels in qemu-system; a quarter of an hour
+arm-system-test: build  ## Attaches on real Arm kernels in qemu-system, and toggles 200,000 times; a quarter of an hour
 	@scripts/setup test system
 	@IntegrationTests/System/check-guest
+	@IntegrationTests/System/attach
 	@IntegrationTests/System/storm
 
 check-ui:  ## Opens an export in the Perfetto UI and takes a picture (downloads a headless chromium)
@@ -79,6 +80,7 @@ install: build  ## Installs below PREFIX (default /usr/local): command, agent, m
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/nopal"
 	install -m 755 $(NOPAL) "$(DESTDIR)$(PREFIX)/bin/nopal"
 	install -m 755 $(BUILD)/libnopal-agent.so $(BUILD)/libnopal-agent-aarch64.so $(BUILD)/libnopal-agent-arm.so \
+	    $(BUILD)/nopal-attach-aarch64 $(BUILD)/nopal-attach-arm \
 	    "$(DESTDIR)$(PREFIX)/lib/nopal/"
 	scripts/install-extras $(NOPAL) "$(DESTDIR)$(PREFIX)"
 

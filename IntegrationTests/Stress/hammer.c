@@ -21,6 +21,7 @@ static const char usage[] =
     "  --state STATE    of all functions at the start: off (default), on, changing\n"
     "  --calls N        stop when the workers have made N calls\n"
     "  --windows FOLDER the agent, without a host, switches all functions and writes its events there\n"
+    "  --attached       with --windows: the agent comes later\n"
     "  --toggles N      stop when it has made N single stores\n"
     "  --slots N        slots for threads and children (default 4096)\n"
     "  --gap N          turns of an empty loop between two calls\n"
@@ -36,7 +37,7 @@ static const char *oracle_path, *events_folder;
 static uint64_t toggle_limit = ~UINT64_C(0);
 static uint64_t limit_seconds, slot_count = 4096;
 static enum hammer_state first_state = HAMMER_OFF;
-static int is_verbose;
+static int is_verbose, is_attached;
 
 static void misunderstood(void) {
     fputs(usage, stderr);
@@ -67,12 +68,13 @@ static const char *default_library(void) {
 }
 
 static void parse(int count, char **arguments) {
-    enum { ALL = 100, STATE, CALLS, SLOTS, GAP, SEED, LIBRARY_PATH, VERBOSE, WINDOWS, TOGGLES };
+    enum { ALL = 100, STATE, CALLS, SLOTS, GAP, SEED, LIBRARY_PATH, VERBOSE, WINDOWS, TOGGLES, ATTACHED };
     struct option options[32] = {{"all", 0, 0, ALL},       {"state", 1, 0, STATE}, {"calls", 1, 0, CALLS},
                                  {"slots", 1, 0, SLOTS},   {"gap", 1, 0, GAP},     {"seed", 1, 0, SEED},
                                  {"verbose", 0, 0, VERBOSE}, {"library-path", 1, 0, LIBRARY_PATH},
-                                 {"windows", 1, 0, WINDOWS}, {"toggles", 1, 0, TOGGLES}};
-    for (int i = 1; i < HAMMER_ACTIVITIES; i++) options[9 + i] = (struct option){activity_names[i], 0, 0, i};
+                                 {"windows", 1, 0, WINDOWS}, {"toggles", 1, 0, TOGGLES},
+                                 {"attached", 0, 0, ATTACHED}};
+    for (int i = 1; i < HAMMER_ACTIVITIES; i++) options[10 + i] = (struct option){activity_names[i], 0, 0, i};
     hammer_options.library = default_library();
     for (int option; (option = getopt_long(count, arguments, "", options, 0)) != -1;) switch (option) {
         case ALL: memset(hammer_options.active, 1, sizeof hammer_options.active); break;
@@ -84,6 +86,7 @@ static void parse(int count, char **arguments) {
         case LIBRARY_PATH: hammer_options.library = optarg; break;
         case VERBOSE: is_verbose = 1; break;
         case WINDOWS: events_folder = optarg; break;
+        case ATTACHED: is_attached = 1; break;
         case TOGGLES: toggle_limit = number(optarg); break;
         case '?': misunderstood(); break;
         default: hammer_options.active[option] = 1;
@@ -196,7 +199,7 @@ int main(int count, char **arguments) {
     parse(count, arguments);
     hammer_block_signals();
     hammer_oracle_create(oracle_path, slot_count, first_state);
-    if (events_folder) hammer_watch_windows(events_folder, toggle_limit);
+    if (events_folder) hammer_watch_windows(events_folder, toggle_limit, is_attached);
     pthread_t watcher;
     if (pthread_create(&watcher, 0, watch, &parent)) hammer_fail("pthread_create failed");
     start_all();

@@ -187,7 +187,7 @@ struct hammer_five {
 
 // Takes the word of the events that the agent writes into the folder, without a host, in place of the oracle's words.
 // Stops the program after so many single stores of it.
-void hammer_watch_windows(const char *folder, uint64_t toggle_limit);
+void hammer_watch_windows(const char *folder, uint64_t toggle_limit, int is_attached);
 void hammer_oracle_create(const char *path, uint64_t slot_count, enum hammer_state state);
 // False when no slot is left.
 int hammer_take_slot(enum hammer_activity activity);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,24 +73,41 @@ enum { EVENTS_TOGGLES = 584, EVENTS_FORM = 608 };
 
 static const char *events;
 static uint64_t limit;
+static char events_path[4096];
+
+// What all functions are until somebody attaches: off.
+static const uint64_t untraced;
+
+static void watch_words(const uint64_t *words) {
+    __atomic_store_n(&hammer_words_before, words, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&hammer_words_after, words, __ATOMIC_SEQ_CST);
+    hammer_word_mask = 0;
+}
+
+static int find_events(void) {
+    struct stat status;
+    int file = open(events_path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    int is_whole = !fstat(file, &status) && status.st_size >= HAMMER_PAGE;
+    if (is_whole) events = mmap(0, HAMMER_PAGE, PROT_READ, MAP_SHARED, file, 0);
+    if (events == MAP_FAILED) hammer_fail("mmap: %s", strerror(errno));
+    close(file);
+    if (is_whole) watch_words((const uint64_t *)(events + EVENTS_FORM));
+    return is_whole;
+}
 
 static void *count_toggles(void *argument) {
-    while (hammer_load((const uint64_t *)(events + EVENTS_TOGGLES)) < limit && !hammer_is_stopping()) hammer_sleep(10000000);
+    while (!events && !find_events() && !hammer_is_stopping()) hammer_sleep(1000000);
+    while (events && hammer_load((const uint64_t *)(events + EVENTS_TOGGLES)) < limit && !hammer_is_stopping()) hammer_sleep(10000000);
     __atomic_store_n(&hammer_header->stop, 1, __ATOMIC_SEQ_CST);
     return argument;
 }
 
-void hammer_watch_windows(const char *folder, uint64_t toggle_limit) {
-    char path[4096];
+void hammer_watch_windows(const char *folder, uint64_t toggle_limit, int is_attached) {
     pthread_t thread;
-    snprintf(path, sizeof path, "%s/nopal.%d.events", folder, getpid());
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) hammer_fail("%s: %s", path, strerror(errno));
-    events = mmap(0, HAMMER_PAGE, PROT_READ, MAP_SHARED, file, 0);
-    if (events == MAP_FAILED) hammer_fail("mmap: %s", strerror(errno));
-    close(file);
-    hammer_words_before = hammer_words_after = (const uint64_t *)(events + EVENTS_FORM);
-    hammer_word_mask = 0;
+    snprintf(events_path, sizeof events_path, "%s/nopal.%d.events", folder, getpid());
+    if (is_attached) watch_words(&untraced);
+    else if (!find_events()) hammer_fail("%s: %s", events_path, strerror(errno));
     limit = toggle_limit;
     if (pthread_create(&thread, 0, count_toggles, 0) || pthread_detach(thread)) hammer_fail("pthread_create failed");
 }

@@ -24,6 +24,7 @@ import Testing
         let allowed: Set<String> = [
             "__register_atfork", "_r_debug", "dl_iterate_phdr", "getauxval", "pthread_create", "pthread_detach",
             "__register_frame_info", "__deregister_frame_info", "_Unwind_GetGR", "_Unwind_VRS_Get", "_Unwind_VRS_Set",
+            "__libc_single_threaded",
         ]
         for line in try output("llvm-nm-19", ["-D", agent(name)]).split(separator: "\n") {
             let parts = line.split(separator: " ")

@@ -43,10 +43,6 @@ enum AgentState {
     nonisolated(unsafe) static var mainStackLow: UInt64 = 0
     nonisolated(unsafe) static var mainStackHigh: UInt64 = 0
 
-    /// 32-bit Arm: where the agent's next large memory is looked for; see `System.allocateAside`.
-    static let firstPlaceAside: UInt64 = 0x5800_0000
-    nonisolated(unsafe) static var nextPlaceAside: UInt32 = 0x5800_0000
-
     /// A page that the kernel empties in forked children; 0 when there is none.
     nonisolated(unsafe) static var forkMarker: UInt64 = 0
     /// The page tells nothing here: the process's number does.

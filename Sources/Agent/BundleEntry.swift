@@ -21,8 +21,8 @@ struct BundleEntry {
     var siteCount: UInt64 { nopal_load64(at &+ 24) }
     var unwindTable: UInt64 { nopal_load64(at &+ 32) }
     var bias: UInt64 { nopal_load64(at &+ 40) }
-    private var plan: UInt64 { nopal_load64(at &+ 48) }
-    private var planByteCount: UInt64 { nopal_load64(at &+ 56) }
+    var plan: UInt64 { nopal_load64(at &+ 48) }
+    var planByteCount: UInt64 { nopal_load64(at &+ 56) }
     var isGone: Bool { nopal_load64(at &+ 64) == 1 }
     var isRegistered: Bool { nopal_load64(at &+ 72) != 0 }
     var unwinderStorage: UInt64 { at &+ 80 }

@@ -111,6 +111,12 @@ enum Helper {
 @c(nopal_help)
 public func help(request: UInt64) {
     nopal_store64(request &+ UInt64(HelperRequest.progress), HelperRequest.Progress.called)
+    #if !arch(x86_64)
+        if nopal_load64(request &+ UInt64(HelperRequest.mode)) == AttachRequest.mode {
+            AttachingAlone.begin(request)
+            return Helper.leave(request)
+        }
+    #endif
     let beginsSession: UInt64 = 2
     let isReady = nopal_load64(request &+ UInt64(HelperRequest.mode)) != beginsSession || Attaching.begin(request)
     if isReady {

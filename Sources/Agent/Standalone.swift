@@ -5,30 +5,53 @@ import AgentShims
 enum Standalone {
     typealias Header = StandalonePlan.Header
 
+    /// In the constructor: nobody else runs.
+    ///
     /// - Parameter path: of the plan; C string.
     static func begin(_ path: UInt64, _ environment: UInt64) {
-        guard let plan = PlanMapping(path) else {
-            return say("nopal: what NOPAL_PLAN names can't be read, or is no plan for this agent: see nopal prepare\n")
+        guard let plan = PlanMapping(path) else { return complain(.noPlan) }
+        let problem = prepare(plan, folder: Environment.value(environment, "NOPAL_EVENTS=") ?? 0)
+        if problem != .traced {
+            plan.unmap()
+            return complain(problem)
         }
-        // Another program that was started on the way, a shell for example.
-        guard StandaloneModules.isForThisProgram(plan) else { return plan.unmap() }
-        guard StandaloneState.chooseClock(readsCounter: plan.word32(Header.readsCounter) != 0) else {
-            return say(
-                "nopal: user space may not read the counter here; nothing is traced: prepare with --clock call\n")
-        }
-        guard findUnwinder() else {
-            return say("nopal: no unwinder is loaded; nothing is traced: add libgcc_s.so.1 to LD_PRELOAD\n")
-        }
-        guard StandaloneMemory.make(plan, folder: Environment.value(environment, "NOPAL_EVENTS=") ?? 0) else {
-            return say("nopal: the file for events can't be made; nothing is traced: name a folder in NOPAL_EVENTS\n")
-        }
-        AgentState.depthLimit = plan.word64(Header.depthLimit)
-        AgentState.isStandalone = true
-        StandaloneModules.arm(plan)
+        StandaloneModules.prepare(plan)
+        StandaloneModules.complain()
         Unwinding.registerArenas()
+        StandaloneModules.arm(plan)
         AgentState.setRecording(true)
+        StandaloneWindows.noteArmed()
         Forking.listen()
         StandaloneWindows.start(plan)
+    }
+
+    /// Everything that a plan needs before its arenas; other threads may run. `.traced` when nothing is missing.
+    static func prepare(_ plan: PlanMapping, folder: UInt64) -> AttachRequest.Outcome {
+        guard StandaloneModules.isForThisProgram(plan) else { return .otherProgram }
+        guard StandaloneState.chooseClock(readsCounter: plan.word32(Header.readsCounter) != 0) else {
+            return .noCounter
+        }
+        guard findUnwinder() else { return .noUnwinder }
+        guard StandaloneMemory.make(plan, folder: folder) else { return .noEventsFile }
+        AgentState.depthLimit = plan.word64(Header.depthLimit)
+        AgentState.isStandalone = true
+        return .traced
+    }
+
+    private static func complain(_ problem: AttachRequest.Outcome) {
+        switch problem {
+        case .noPlan:
+            say("nopal: what NOPAL_PLAN names can't be read, or is no plan for this agent: see nopal prepare\n")
+        case .noCounter:
+            say("nopal: user space may not read the counter here; nothing is traced: prepare with --clock call\n")
+        case .noUnwinder:
+            say("nopal: no unwinder is loaded; nothing is traced: add libgcc_s.so.1 to LD_PRELOAD\n")
+        case .noEventsFile:
+            say("nopal: the file for events can't be made; nothing is traced: name a folder in NOPAL_EVENTS\n")
+        default:
+            // Another program that was started on the way, a shell for example.
+            break
+        }
     }
 
     static func say(_ text: StaticString) {
@@ -56,6 +79,15 @@ enum Standalone {
 struct PlanMapping {
     let start: UInt64
     private let byteCount: UInt64
+
+    /// Whether the other file has the same bytes.
+    func isSame(as other: PlanMapping) -> Bool {
+        guard byteCount == other.byteCount else { return false }
+        for index in 0..<byteCount where CString.byte(start &+ index) != CString.byte(other.start &+ index) {
+            return false
+        }
+        return true
+    }
 
     /// Nil when it can't be opened, or is no plan of this version and machine.
     init?(_ path: UInt64) {

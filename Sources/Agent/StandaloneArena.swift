@@ -9,6 +9,22 @@ struct StandaloneArena {
     private typealias Place = StandalonePlan.Arena
 
     var group: UInt64 { field(Place.group) }
+    private var text: (low: UInt64, high: UInt64) { (field(Place.textLow) &+ bias, field(Place.textHigh) &+ bias) }
+    /// Behind steps and sites, a word: the address of the record that they were made from.
+    private static let recordByteCount: UInt64 = 8
+
+    init(plan: PlanMapping, arena: UInt64, bias: UInt64) {
+        self.plan = plan
+        self.arena = arena
+        self.bias = bias
+    }
+
+    /// One that was prepared.
+    init(_ plan: PlanMapping, _ entry: BundleEntry) {
+        self.init(
+            plan: plan, arena: nopal_load64(entry.plan &+ entry.planByteCount &- Self.recordByteCount), bias: entry.bias
+        )
+    }
 
     private func field(_ offset: Int) -> UInt64 { nopal_load64(arena &+ UInt64(offset)) }
 
@@ -18,18 +34,18 @@ struct StandaloneArena {
         return (plan.part(field(offset), all), all)
     }
 
-    /// Maps it, fills it in, and runs its plan; false when its place is taken, or the file is not what it should be.
-    func arm() -> Bool {
+    /// Maps it and fills it in; false when its place is taken, or the file is not what it should be.
+    func prepare() -> Bool {
         let bytes = records(Place.bytesOffset, Place.byteCount, 1)
         let steps = records(Place.stepsOffset, Place.stepCount, Bundle.stepByteCount)
         let sites = records(Place.sitesOffset, Place.siteCount, Bundle.siteByteCount)
-        let text = (low: field(Place.textLow) &+ bias, high: field(Place.textHigh) &+ bias)
+        let text = self.text
         let place = bias &+ field(Place.distance)
         guard bytes.at != 0, steps.at != 0, sites.at != 0, bytes.byteCount % 4096 == 0, bytes.byteCount > 0,
             place % 4096 == 0, field(Place.unwindOffset) < bytes.byteCount, MapsReader.isText(text.low, text.high),
             System.mapExactly(place, bytes.byteCount)
         else { return false }
-        let ownByteCount = steps.byteCount &+ sites.byteCount
+        let ownByteCount = steps.byteCount &+ sites.byteCount &+ Self.recordByteCount
         let own = System.allocate(ownByteCount)
         guard own != 0, fill(place, bytes), let entry = BundleEntry.take() else {
             System.unmap(place, bytes.byteCount)
@@ -42,6 +58,7 @@ struct StandaloneArena {
         copyWords(sites.at, to: own &+ steps.byteCount, sites.byteCount)
         move(own, field(Place.stepCount), UInt64(Bundle.stepByteCount), at: 8)
         move(own &+ steps.byteCount, field(Place.siteCount), UInt64(Bundle.siteByteCount), at: 0)
+        nopal_store64(own &+ ownByteCount &- Self.recordByteCount, arena)
         entry.set(
             start: place, end: place &+ bytes.byteCount, sites: own &+ steps.byteCount,
             siteCount: field(Place.siteCount), unwindTable: place &+ field(Place.unwindOffset), bias: bias, plan: own,
@@ -49,12 +66,17 @@ struct StandaloneArena {
         nopal_jit_register(
             entry.index, place &+ nopal_load64(place &+ UInt64(Bundle.ArenaOffset.imageOffset)),
             nopal_load64(place &+ UInt64(Bundle.ArenaOffset.imageByteCount)))
-        let refused = PlanExecutor.run(own, field(Place.stepCount), text)
         _ = System.protect(own, ownByteCount, System.protectRead)
+        return true
+    }
+
+    /// Runs its plan, unless its module has gone.
+    func arm(_ entry: BundleEntry) {
+        guard MapsReader.isText(text.low, text.high) else { return }
+        let refused = PlanExecutor.run(entry.plan, field(Place.stepCount), text)
         Standalone.count(StandalonePlan.Events.armed, field(Place.siteCount) &- refused)
         Standalone.count(StandalonePlan.Events.refused, refused)
         if refused == 0 { keepWindows() }
-        return true
     }
 
     /// The bytes, with the addresses and numbers that nobody knew before this process.

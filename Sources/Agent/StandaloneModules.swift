@@ -1,6 +1,6 @@
 import AgentShims
 
-/// Finds the plan's modules among those that are loaded, and arms them.
+/// Finds the plan's modules among those that are loaded, prepares their arenas, and arms them.
 enum StandaloneModules {
     private typealias Module = StandalonePlan.Module
     private typealias Events = StandalonePlan.Events
@@ -30,7 +30,8 @@ enum StandaloneModules {
         }
     }
 
-    static func arm(_ plan: PlanMapping) {
+    /// Makes the arenas. The loader's list must not change meanwhile.
+    static func prepare(_ plan: PlanMapping) {
         let count = plan.word32(StandalonePlan.Header.moduleCount)
         // The loader's list begins with the program, without a path.
         var isProgram = true
@@ -38,10 +39,21 @@ enum StandaloneModules {
             for index in 0..<count {
                 let module = module(plan, index)
                 if isProgram ? index > 0 : index == 0 || !isNamed(module, path) { continue }
-                if isBuild(module, bias) { arm(plan, module, bias) } else { Standalone.count(Events.strangers) }
+                if isBuild(module, bias) { prepare(plan, module, bias) } else { Standalone.count(Events.strangers) }
             }
             isProgram = false
         }
+    }
+
+    /// Runs the plans of all arenas. Nobody else runs the code that they change.
+    static func arm(_ plan: PlanMapping) {
+        for index in 0..<BundleEntry.count {
+            let entry = BundleEntry(index)
+            if entry.start != 0 { StandaloneArena(plan, entry).arm(entry) }
+        }
+    }
+
+    static func complain() {
         if nopal_load64(AgentState.field(Events.strangers)) > 0 {
             Standalone.say("nopal: a module is not the build that the plan was made for; it is not traced\n")
         }
@@ -83,7 +95,7 @@ enum StandaloneModules {
         return true
     }
 
-    private static func arm(_ plan: PlanMapping, _ module: UInt64, _ bias: UInt64) {
+    private static func prepare(_ plan: PlanMapping, _ module: UInt64, _ bias: UInt64) {
         let known = nopal_load32(AgentState.field(Events.moduleCount))
         if known < UInt32(Events.moduleCapacity) {
             let at = AgentState.field(Events.modules) &+ UInt64(known) &* 16
@@ -106,7 +118,7 @@ enum StandaloneModules {
                 group = arena.group
                 isDone = false
             }
-            if !isDone { isDone = arena.arm() }
+            if !isDone { isDone = arena.prepare() }
         }
         if !isDone { Standalone.count(Events.roomless) }
     }

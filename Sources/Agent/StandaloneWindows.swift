@@ -21,7 +21,6 @@ enum StandaloneWindows {
 
     /// Starts the thread that does so, if there is anything to switch.
     static func start(_ plan: PlanMapping) {
-        note(Form.on)
         let count = plan.word32(StandalonePlan.Header.windowCount)
         if count == 0 || AgentState.windowPlanCount == 0 { return }
         AgentState.windowCount = count
@@ -57,6 +56,10 @@ enum StandaloneWindows {
         static let on: UInt64 = 1
         static let changing: UInt64 = 2
     }
+
+    /// Sites become known to be on, and before that, to be changing.
+    static func noteArmed() { note(Form.on) }
+    static func noteArming() { note(Form.changing) }
 
     private static func note(_ form: UInt64) {
         let at = AgentState.field(StandalonePlan.Events.form)

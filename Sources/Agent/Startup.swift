@@ -19,7 +19,7 @@ public func start(environment: UInt64) {
     setMainStack(environment)
     Forking.prepareMarker()
     #if !arch(x86_64)
-        nopal_choose_clock()
+        nopal_choose_clock(nopal_may_read_counter())
     #endif
     AgentState.process = System.processID()
     let mask = System.blockSignals()
@@ -33,12 +33,13 @@ public func start(environment: UInt64) {
 #if !arch(x86_64)
     /// Without a host: where NOPAL_PLAN names a plan.
     private func startAlone(_ environment: UInt64) {
-        guard let plan = Environment.value(environment, "NOPAL_PLAN=") else { return }
+        // An agent that is loaded into a running program is told by its attacher what to do.
+        guard nopal_is_single_threaded() != 0, let plan = Environment.value(environment, "NOPAL_PLAN=") else { return }
         AgentState.tables = System.allocate(Tables.byteCount)
         guard AgentState.tables != 0 else { return }
         setMainStack(environment)
         Forking.prepareMarker()
-        nopal_choose_clock()
+        nopal_choose_clock(nopal_may_read_counter())
         let mask = System.blockSignals()
         defer { System.restoreSignals(mask) }
         Standalone.begin(plan, environment)
@@ -46,7 +47,9 @@ public func start(environment: UInt64) {
 #endif
 
 /// The kernel keeps at least 128 MiB below the top of the main stack free of other mappings; emulators do not.
-private func setMainStack(_ environment: UInt64) {
+///
+/// - Parameter environment: an address in the main stack, near its top.
+func setMainStack(_ environment: UInt64) {
     let gap: UInt64 = 128 << 20
     #if arch(x86_64)
         let above: UInt64 = 16 << 20

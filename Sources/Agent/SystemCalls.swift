@@ -127,7 +127,9 @@ enum System {
 
     /// Waits while the word at `address` is `expected`, at most so long.
     static func futexWait(_ address: UInt64, expected: UInt32, timeoutNanos: Int64) {
-        var time = (seconds: timeoutNanos / 1_000_000_000, nanos: timeoutNanos % 1_000_000_000)
+        let second: UInt64 = 1_000_000_000
+        let nanos = timeoutNanos < 0 ? 0 : UInt64(timeoutNanos)
+        var time = (seconds: Int64(nanos / second), nanos: Int64(nanos % second))
         _ = withUnsafePointer(to: &time) {
             call(CallNumber.futex, Int64(bitPattern: address), 0, Int64(expected), System.address($0))
         }

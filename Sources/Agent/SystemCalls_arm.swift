@@ -59,24 +59,6 @@
             call(CallNumber.map, address, byteCount, protection, flags, descriptor, Int64(offset / 4096))
         }
 
-        /// Large memory of the agent's lies far from where libraries come: their arenas need room within a branch's reach.
-        /// 0 for small memory, and when there is none there.
-        static func allocateAside(_ byteCount: UInt64) -> UInt64 {
-            let large: UInt64 = 512 << 10
-            let end: UInt64 = 0x9000_0000
-            if byteCount < large { return 0 }
-            let privateAnonymousNoReserveFixed: Int64 = 0x02 | 0x20 | 0x4000 | 0x100000
-            let next = withUnsafeMutablePointer(to: &AgentState.nextPlaceAside) { word($0) }
-            while true {
-                let place = UInt64(nopal_add32(next, UInt32(truncatingIfNeeded: byteCount &+ 0xffff) & ~0xffff))
-                if place < AgentState.firstPlaceAside || place &+ byteCount > end { return 0 }
-                let at = mapPages(
-                    Int64(place), Int64(bitPattern: byteCount), protectRead | protectWrite,
-                    privateAnonymousNoReserveFixed, -1, offset: 0)
-                if UInt64(bitPattern: at) == place { return place }
-            }
-        }
-
         /// An offset of 64 bits takes an even and an odd register: one before it stays unused.
         static func transferAt(
             _ number: Int64, _ descriptor: Int64, _ memory: UInt64, _ byteCount: UInt64, _ offset: UInt64

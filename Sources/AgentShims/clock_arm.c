@@ -8,13 +8,11 @@ typedef struct { int64_t seconds, nanos; } time64;
 static int32_t (*vdso_clock)(int32_t, time64 *);
 
 #if defined(__aarch64__)
-enum { clock_gettime_number = 113, sigaction_number = 134, pc_offset = 440, word_bits = 64 };
+enum { clock_gettime_number = 113 };
 #define VDSO_CLOCK "__kernel_clock_gettime"
-static void read_counter(void) { __asm__ volatile("mrs x9, cntvct_el0" ::: "x9"); }
 #else
-enum { clock_gettime_number = 403, sigaction_number = 174, pc_offset = 92, word_bits = 32 };
+enum { clock_gettime_number = 403 };
 #define VDSO_CLOCK "__vdso_clock_gettime64"
-static void read_counter(void) { __asm__ volatile("mrrc p15, 1, r2, r3, c14" ::: "r2", "r3"); }
 #endif
 
 uint64_t nopal_clock(void) {
@@ -34,17 +32,6 @@ uint64_t nopal_clock_thunk_address(void) {
     if (!vdso_clock) return (uint64_t)(uintptr_t)nopal_clock_thunk_kernel;
 #endif
     return (uint64_t)(uintptr_t)nopal_clock_thunk;
-}
-
-struct action { uintptr_t handler, flags, restorer; uint64_t mask; };
-
-// The instruction that is not allowed is passed over.
-static void refused(int32_t signal, void *info, void *context) {
-    (void)signal;
-    (void)info;
-    uintptr_t *pc = (uintptr_t *)((char *)context + pc_offset);
-    *pc += 4;
-    __atomic_store_n(&nopal_has_counter, 0, __ATOMIC_RELAXED);
 }
 
 struct elf_header {
@@ -95,15 +82,9 @@ static uintptr_t vdso_function(uintptr_t base, const char *name) {
 
 extern unsigned long getauxval(unsigned long) __attribute__((weak));
 
-void nopal_choose_clock(void) {
+void nopal_choose_clock(uint32_t has_counter) {
     uintptr_t vdso = getauxval ? getauxval(33) : 0;
     if (vdso) vdso_clock = (int32_t(*)(int32_t, time64 *))vdso_function(vdso, VDSO_CLOCK);
-    // SA_SIGINFO; every signal waits meanwhile.
-    struct action probe = {(uintptr_t)refused, 4, 0, ~UINT64_C(0)}, before = {0, 0, 0, 0};
-    int64_t illegal = 4;
-    nopal_has_counter = 1;
-    if (nopal_system_call(sigaction_number, illegal, (intptr_t)&probe, (intptr_t)&before, 8, 0, 0) < 0) return;
-    read_counter();
-    nopal_system_call(sigaction_number, illegal, (intptr_t)&before, 0, 8, 0, 0);
+    nopal_has_counter = has_counter;
 }
 #endif

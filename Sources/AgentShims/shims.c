@@ -55,6 +55,11 @@ int32_t nopal_start_thread(void *(*body)(void *), void *argument) {
     return result;
 }
 
+#if defined(__aarch64__) || defined(__arm__)
+extern char __libc_single_threaded __attribute__((weak));
+uint32_t nopal_is_single_threaded(void) { return !&__libc_single_threaded || __libc_single_threaded; }
+#endif
+
 #if defined(__arm__)
 extern int _Unwind_VRS_Set(void) __attribute__((weak));
 extern int _Unwind_VRS_Get(void) __attribute__((weak));

@@ -76,18 +76,6 @@
         add     sp, sp, #16
         pop     {r0, r1, r7, pc}
 
-// Division of 64 bits, as compilers call it. In: r0 and r1, r2 and r3. Out: quotient, then remainder.
-        FUNCTION __aeabi_uldivmod
-        push    {r4, lr}
-        sub     sp, sp, #16
-        add     r4, sp, #8
-        str     r4, [sp]
-        bl      nopal_divide
-        ldr     r2, [sp, #8]
-        ldr     r3, [sp, #12]
-        add     sp, sp, #16
-        pop     {r4, pc}
-
 // What a stub is built upon, for each thread: `struct nopal_thread`, its first event still to come.
         .section .tdata, "awT", %progbits
         .balign 8

@@ -19,6 +19,9 @@ struct PrepareCommand: ParsableCommand {
             others that are started meanwhile run as they are. Children that were forked write to the same file; \
             those of _Fork, clone and raw system calls are not told apart from their parents.
 
+            To a program that runs there already, nopal-attach-aarch64 or nopal-attach-arm attaches, beside the agent: \
+            './nopal-attach-arm -p PID prog.plan libnopal-agent-arm.so'. Its threads are stopped for some milliseconds.
+
             When the room is used up, later events are lost and counted (drop), or the oldest are given up \
             (overwrite). Libraries that are opened later are not traced.
 

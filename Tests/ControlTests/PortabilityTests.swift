@@ -24,7 +24,9 @@ import Testing
     }
 
     @Test func theAgentAssumesNothing() throws {
-        let files = try sources(of: "Agent", ["swift"]) + sources(of: "AgentShims", ["c", "h", "S"])
+        let files =
+            try sources(of: "Agent", ["swift"]) + sources(of: "AgentShims", ["c", "h", "S"])
+            + sources(of: "Attacher", ["swift", "h", "S"])
         try #require(files.count > 40)
         var isFound = false
         for file in files {
@@ -44,7 +46,8 @@ import Testing
 
     /// System calls go by the names of `CallNumber`.
     @Test func systemCallsHaveNames() throws {
-        for file in try sources(of: "Agent", ["swift"]) where !file.lastPathComponent.contains("x86_64") {
+        let files = try sources(of: "Agent", ["swift"]) + sources(of: "Attacher", ["swift"])
+        for file in files where !file.lastPathComponent.contains("x86_64") {
             let guilty = try code(of: file).filter { $0.firstMatch(of: #/System\.call\([0-9]|\bcall\([0-9]/#) != nil }
             #expect(guilty.isEmpty, "\(file.lastPathComponent): \(guilty)")
         }

@@ -3,9 +3,11 @@
 #include "shims.h"
 #if defined(__arm__)
 
-/// 1 when user space may read CNTVCT; found out once, by `nopal_choose_clock`.
+/// 1 when user space may read CNTVCT; see `nopal_may_read_counter`.
 extern uint32_t nopal_has_counter;
-void nopal_choose_clock(void);
+/// Finds the vDSO, and keeps what the counter is.
+void nopal_choose_clock(uint32_t has_counter);
+uint32_t nopal_may_read_counter(void);
 /// CLOCK_MONOTONIC, nanoseconds, by the vDSO where there is one.
 uint64_t nopal_clock(void);
 /// The code of a stub's clock, where there is no counter.

@@ -93,6 +93,9 @@ void *nopal_r_debug(void);
 /// Address of dl_iterate_phdr; 0 where there is none.
 uint64_t nopal_iterate_programs(void);
 
+/// Arm sets: 0 once the program has, or had, several threads; needs glibc 2.32 to tell.
+uint32_t nopal_is_single_threaded(void);
+
 /// The program's unwinder, where it has one: 0 what registers an arena's table, 1 what reads a register of a frame, 2 what
 /// undoes the first. On 32-bit Arm 0 sets a register.
 uint64_t nopal_unwinder_function(uint32_t number);
