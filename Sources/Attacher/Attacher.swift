@@ -78,10 +78,12 @@ struct Attacher {
         guard CString.length(arguments.agent) < UInt64(4096), CString.length(arguments.plan) < 4096 else {
             throw Complaint("a path is too long")
         }
+        if arguments.process == UInt64(System.processID()) { throw Complaint("it is this command") }
+        try checkStatus(TargetStatus(process))
         try checkFile(arguments.plan, "the plan can't be read: ")
         try checkFile(arguments.agent, "the agent can't be read: ")
         guard let program = TargetProgram(process) else {
-            throw Complaint("its program can't be read: not a process of programs")
+            throw Complaint("its program can't be read: a thread of the kernel, or in another file system namespace")
         }
         if !program.isOwn {
             throw Complaint("its program is of another instruction set than this nopal-attach: take the one for it")
@@ -89,8 +91,17 @@ struct Attacher {
         guard let agent = TargetProgram(path: arguments.agent), agent.isOwn else {
             throw Complaint("not an agent for this instruction set: ", path: arguments.agent)
         }
-        if TargetProgram.isStopped(process) {
-            throw Complaint("it is stopped by job control: let it go on first (kill -CONT)")
+    }
+
+    private func checkStatus(_ status: TargetStatus) throws(Complaint) {
+        if status.isOver { throw Complaint("it has ended already") }
+        if status.leader != arguments.process {
+            throw Complaint("it is a thread of the process ", number: status.leader, ": name that one")
+        }
+        if status.tracer != 0 { throw Complaint("it is traced by another process, ", number: status.tracer) }
+        if status.isStopped { throw Complaint("it is stopped by job control: let it go on first (kill -CONT)") }
+        if status.isFiltered {
+            throw Complaint("a seccomp filter may kill it for a system call that it does not expect")
         }
     }
 
@@ -207,8 +218,13 @@ struct Attacher {
                 "the file for events can't be made by the process: name a folder with -o that it may write to")
         case .noMemory: throw Complaint("it has no memory for the agent")
         case .givenUp:
+            guard let obstacle else {
+                throw Complaint(
+                    "it does not see this command waiting: run it where the process's numbers are the same (PID namespace)"
+                )
+            }
             throw Complaint(
-                "one of its threads stays inside of a site, at ", address: obstacle ?? 0,
+                "one of its threads stays inside of a site, at ", address: obstacle,
                 ": nothing was changed; the same command may succeed later")
         }
     }

@@ -35,8 +35,7 @@ struct ProcessFile {
 
     /// Every thread there is.
     func eachThread(_ body: (UInt64) -> Void) {
-        let directory: Int64 = 0o40000
-        let descriptor = open(0, "/task", flags: directory & 0)
+        let descriptor = open("/task")
         if descriptor < 0 { return }
         defer { System.close(descriptor) }
         var buffer = InlineArray<4096, UInt8>(repeating: 0)
@@ -87,6 +86,17 @@ struct ProcessText {
         guard var at = place(name) else { return nil }
         while byte(at) == 32 || byte(at) == 9 { at += 1 }
         return hexadecimal(&at)
+    }
+
+    /// The number behind a name, decimal; nil when the name is not there.
+    func number(_ name: StaticString) -> UInt64? {
+        guard var at = place(name) else { return nil }
+        var value: UInt64 = 0
+        while byte(at) >= 48 && byte(at) <= 57 {
+            value = value &* 10 &+ UInt64(byte(at) & 15)
+            at += 1
+        }
+        return value
     }
 
     /// Where the text behind a name begins.

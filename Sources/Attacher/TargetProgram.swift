@@ -39,12 +39,4 @@ struct TargetProgram {
             elfClass == 1 && order == 1 && machine == 40
         #endif
     }
-
-    /// Stopped by job control, or by a debugger.
-    static func isStopped(_ process: ProcessFile) -> Bool {
-        let text = process.text(0, "/status")
-        let stopped: UInt8 = 84
-        guard let at = text.place("State:\t") else { return false }
-        return text.byte(at) == stopped
-    }
 }
