@@ -6,11 +6,16 @@
     enum AttachingAlone {
         /// The plan of this process; one that was given up is taken up again.
         nonisolated(unsafe) private static var plan: PlanMapping?
+        /// 1 while somebody is at it.
+        nonisolated(unsafe) private static var isBusy: UInt32 = 0
 
         /// - Parameter request: laid out as `HelperRequest` and `AttachRequest` say.
         static func begin(_ request: UInt64) {
             let attach = AttachRequestMemory(request: request)
-            let outcome = begin(attach)
+            let busy = withUnsafeMutablePointer(to: &isBusy) { System.word($0) }
+            let isFirst = nopal_swap32(busy, 0, 1) != 0
+            let outcome = isFirst ? begin(attach) : .tracedAlready
+            if isFirst { nopal_store32(busy, 0) }
             attach.set(AttachRequest.outcome, outcome.rawValue)
             attach.set(AttachRequest.step, AttachRequest.Step.ended)
             _ = attach.wait(while: AttachRequest.Step.ended)
@@ -91,6 +96,8 @@
         let request: UInt64
 
         private static let turnNanos: Int64 = 1_000_000
+        /// Nobody is waited for without end: the loader's lock may be held.
+        private static let turnLimit: UInt32 = 30_000
 
         func address(_ field: Int) -> UInt64 { request &+ UInt64(field) }
         func value(_ field: Int) -> UInt64 { nopal_load64(address(field)) }
@@ -103,7 +110,10 @@
 
         /// The step that follows; `givenUp` when the other side is gone.
         func wait(while step: UInt64) -> UInt64 {
+            var turn: UInt32 = 0
             while value(AttachRequest.step) == step {
+                turn = turn &+ 1
+                if turn > Self.turnLimit { return AttachRequest.Step.givenUp }
                 if !System.processExists(UInt32(truncatingIfNeeded: value(AttachRequest.attacher))) {
                     return AttachRequest.Step.givenUp
                 }

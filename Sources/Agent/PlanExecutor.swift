@@ -39,7 +39,8 @@ enum PlanExecutor {
         nopal_jit_register(
             entry.index, arena &+ nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageOffset)),
             nopal_load64(arena &+ UInt64(Bundle.ArenaOffset.imageByteCount)))
-        let refused = run(plan, stepCount, text)
+        // As many as it has steps when the text can't be opened.
+        let refused = min(run(plan, stepCount, text), siteCount)
         return (true, siteCount &- refused, refused)
     }
 

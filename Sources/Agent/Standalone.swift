@@ -32,6 +32,10 @@ enum Standalone {
             return .noCounter
         }
         guard findUnwinder() else { return .noUnwinder }
+        if System.monotonicNanos() == 0 { return .oldKernel }
+        #if !arch(x86_64)
+            if StandaloneState.word(0) == nil { return .farState }
+        #endif
         guard StandaloneMemory.make(plan, folder: folder) else { return .noEventsFile }
         AgentState.depthLimit = plan.word64(Header.depthLimit)
         AgentState.isStandalone = true
@@ -46,6 +50,9 @@ enum Standalone {
             say("nopal: user space may not read the counter here; nothing is traced: prepare with --clock call\n")
         case .noUnwinder:
             say("nopal: no unwinder is loaded; nothing is traced: add libgcc_s.so.1 to LD_PRELOAD\n")
+        case .oldKernel: say("nopal: nothing is traced: Linux 5.1 or later is needed\n")
+        case .farState:
+            say("nopal: thread-local storage of the agent lies too far for its stubs; nothing is traced\n")
         case .noEventsFile:
             say("nopal: the file for events can't be made; nothing is traced: name a folder in NOPAL_EVENTS\n")
         default:

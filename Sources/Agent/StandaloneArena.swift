@@ -73,7 +73,8 @@ struct StandaloneArena {
     /// Runs its plan, unless its module has gone.
     func arm(_ entry: BundleEntry) {
         guard MapsReader.isText(text.low, text.high) else { return }
-        let refused = PlanExecutor.run(entry.plan, field(Place.stepCount), text)
+        // As many as it has steps when the text can't be opened.
+        let refused = min(PlanExecutor.run(entry.plan, field(Place.stepCount), text), field(Place.siteCount))
         Standalone.count(StandalonePlan.Events.armed, field(Place.siteCount) &- refused)
         Standalone.count(StandalonePlan.Events.refused, refused)
         if refused == 0 { keepWindows() }

@@ -84,8 +84,12 @@ enum System {
         _ = call(CallNumber.unmap, Int64(bitPattern: address), Int64(bitPattern: byteCount))
     }
 
+    /// Of all pages that hold a part of the range: those of AArch64 may have 64 KiB.
     static func protect(_ address: UInt64, _ byteCount: UInt64, _ protection: Int64) -> Int64 {
-        call(CallNumber.protect, Int64(bitPattern: address), Int64(bitPattern: byteCount), protection)
+        let mask = nopal_page_byte_count() &- 1
+        let start = address & ~mask
+        let end = (address &+ byteCount &+ mask) & ~mask
+        return call(CallNumber.protect, Int64(bitPattern: start), Int64(bitPattern: end &- start), protection)
     }
 
     @discardableResult

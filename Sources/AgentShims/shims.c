@@ -55,6 +55,16 @@ int32_t nopal_start_thread(void *(*body)(void *), void *argument) {
     return result;
 }
 
+#if defined(__aarch64__)
+extern unsigned long getauxval(unsigned long) __attribute__((weak));
+uint64_t nopal_page_byte_count(void) {
+    uint64_t found = getauxval ? getauxval(6) : 0;
+    return found ? found : 4096;
+}
+#else
+uint64_t nopal_page_byte_count(void) { return 4096; }
+#endif
+
 #if defined(__aarch64__) || defined(__arm__)
 extern char __libc_single_threaded __attribute__((weak));
 uint32_t nopal_is_single_threaded(void) { return !&__libc_single_threaded || __libc_single_threaded; }

@@ -44,6 +44,7 @@ struct Attacher {
 
     init(_ arguments: AttachArguments) throws(Complaint) {
         self.arguments = arguments
+        if System.monotonicNanos() == 0 { throw Complaint("the kernel is too old: Linux 5.1 or later is needed") }
         process = ProcessFile(process: arguments.process)
         maps = TargetMaps(file: process)
         let notPermitted: Int64 = -13
@@ -51,7 +52,7 @@ struct Attacher {
         let descriptor = process.open("/mem", writable: true)
         if descriptor == noSuchFile { throw Complaint("there is no such process") }
         if descriptor == notPermitted {
-            throw Complaint("it may not be traced: it is not yours, or it does not let itself be traced")
+            throw Complaint("it may not be traced: it is not yours, or /proc/sys/kernel/yama/ptrace_scope forbids it")
         }
         if descriptor < 0 { throw Complaint("its memory can't be opened: error ", number: UInt64(0 &- descriptor)) }
         memory = TargetMemory(descriptor: descriptor)
@@ -64,9 +65,16 @@ struct Attacher {
         let request = started.request
         var attempt = 0
         var obstacle: UInt64?
+        var windows: Windows?
         while try step(request, after: AttachRequest.Step.prepared) == AttachRequest.Step.prepared {
             attempt += 1
-            obstacle = try stopAndArm(request, isLast: attempt == Self.attempts)
+            if windows == nil {
+                windows = try Windows(
+                    memory, entries: value(request, AttachRequest.entries),
+                    entryCount: value(request, AttachRequest.entryCount))
+            }
+            guard let known = windows else { return }
+            obstacle = try stopAndArm(request, known, isLast: attempt == Self.attempts)
         }
         let outcome = value(request, AttachRequest.outcome)
         set(request, AttachRequest.step, AttachRequest.Step.read)
@@ -94,7 +102,10 @@ struct Attacher {
     }
 
     private func checkStatus(_ status: TargetStatus) throws(Complaint) {
-        if status.isOver { throw Complaint("it has ended already") }
+        if status.isOver { throw Complaint("it has ended already, or its first thread has") }
+        if status.isElsewhere {
+            throw Complaint("it is in another PID namespace: run this command there (nsenter -t PID -p -m)")
+        }
         if status.leader != arguments.process {
             throw Complaint("it is a thread of the process ", number: status.leader, ": name that one")
         }
@@ -121,8 +132,10 @@ struct Attacher {
             guard let created = memory.value(request &+ UInt64(HelperRequest.createResult)),
                 let progress = memory.value(request &+ UInt64(HelperRequest.progress))
             else { throw Complaint("it ended meanwhile") }
-            if created != ~0 && created != 0 {
-                throw Complaint("it can't make a thread: pthread_create gives ", number: created)
+            // Stored in two halves on 32-bit Arm.
+            let result = UInt32(truncatingIfNeeded: created)
+            if result != ~0 && result != 0 {
+                throw Complaint("it can't make a thread: pthread_create gives ", number: UInt64(result))
             }
             if progress == HelperRequest.Progress.called { return }
             if progress == HelperRequest.Progress.failed {
@@ -159,18 +172,17 @@ struct Attacher {
 
     /// Stops the threads; if none is inside of a site, the agent arms all. Otherwise, they go on: the place that one of
     /// them stands at.
-    private func stopAndArm(_ request: UInt64, isLast: Bool) throws(Complaint) -> UInt64? {
+    private func stopAndArm(_ request: UInt64, _ windows: Windows, isLast: Bool) throws(Complaint) -> UInt64? {
+        // Whoever ends this command meanwhile would let the threads go while the sites are written.
+        let mask = System.blockSignals()
+        defer { System.restoreSignals(mask) }
         var threads = try StoppedThreads(process)
         do throws(Complaint) { try threads.stopAll(but: value(request, AttachRequest.thread)) } catch {
             set(request, AttachRequest.step, AttachRequest.Step.givenUp)
             throw error
         }
         defer { threads.release() }
-        let scan = StackScan(
-            memory: memory, maps: maps,
-            windows: Windows(
-                memory: memory, entries: value(request, AttachRequest.entries),
-                entryCount: value(request, AttachRequest.entryCount)))
+        let scan = StackScan(memory: memory, stacks: TargetStacks(maps), windows: windows)
         for index in 0..<threads.count {
             guard let place = scan.obstacle(threads[index]) else { continue }
             set(request, AttachRequest.step, isLast ? AttachRequest.Step.givenUp : AttachRequest.Step.again)
@@ -204,7 +216,7 @@ struct Attacher {
     private func report(_ outcome: AttachRequest.Outcome, _ obstacle: UInt64?) throws(Complaint) {
         switch outcome {
         case .traced: try TracedReport(maps).say(process: arguments.process)
-        case .tracedAlready: throw Complaint("it is traced already")
+        case .tracedAlready: throw Complaint("it is traced already, or being attached to")
         case .otherPlan:
             throw Complaint(
                 "an attempt with another plan was given up before, and only that plan can be used: take it again")
@@ -216,6 +228,10 @@ struct Attacher {
         case .noEventsFile:
             throw Complaint(
                 "the file for events can't be made by the process: name a folder with -o that it may write to")
+        case .oldKernel: throw Complaint("the kernel is too old: Linux 5.1 or later is needed")
+        case .farState:
+            throw Complaint(
+                "the agent's thread-local storage lies too far for its stubs: start it with NOPAL_PLAN and LD_PRELOAD")
         case .noMemory: throw Complaint("it has no memory for the agent")
         case .givenUp:
             guard let obstacle else {

@@ -99,6 +99,13 @@ struct ProcessText {
         return value
     }
 
+    /// Whether more than one number stands behind a name.
+    func hasSecond(_ name: StaticString) -> Bool {
+        guard var at = place(name) else { return false }
+        while byte(at) >= 48 && byte(at) <= 57 { at += 1 }
+        return byte(at) == 9
+    }
+
     /// Where the text behind a name begins.
     func place(_ name: StaticString) -> Int? {
         let length = name.utf8CodeUnitCount

@@ -25,13 +25,20 @@ struct Registers {
         var place: UInt64 { self[32] }
 
         /// Goes on at a function or an instruction.
-        mutating func go(to address: UInt64) { self[32] = address }
+        mutating func go(to address: UInt64) {
+            // Not as the target of an indirect branch, which would have to be a landing pad.
+            let branchType: UInt64 = 3 << 10
+            self[33] = self[33] & ~branchType
+            self[32] = address
+        }
 
         /// The size of the system call's instruction, which the thread has just executed.
         var systemCallByteCount: UInt64 { 4 }
     #else
         private static let thumb: UInt64 = 0x20
         var place: UInt64 { self[15] }
+        /// The first argument of the system call that the thread is in.
+        var firstArgument: UInt64 { self[17] }
 
         mutating func go(to address: UInt64) {
             // Not within an IT block, either.

@@ -3,7 +3,7 @@ import AgentShims
 /// Looks for threads inside of sites: where they stand, and where they go on when a signal's handler returns.
 struct StackScan {
     let memory: TargetMemory
-    let maps: TargetMaps
+    let stacks: TargetStacks
     let windows: Windows
 
     /// A signal's frame, from the word that has the place where the thread goes on: `struct ucontext` of
@@ -31,21 +31,21 @@ struct StackScan {
     /// The place inside of a site at which the thread goes on some day; nil for none.
     func obstacle(_ thread: StoppedThread) -> UInt64? {
         if windows.holdInside(thread.registers.place) { return thread.registers.place }
-        var stacks = InlineArray<16, UInt64>(repeating: 0)
+        var pointers = InlineArray<16, UInt64>(repeating: 0)
         var ends = InlineArray<16, UInt64>(repeating: 0)
-        stacks[0] = thread.registers.stackPointer
+        pointers[0] = thread.registers.stackPointer
         var known = 1
         var index = 0
         while index < known {
-            let bounds = maps.bounds(holding: stacks[index])
-            let start = stacks[index] & ~(Self.size &- 1)
-            ends[index] = min(bounds.high, start &+ Self.stackLimit)
+            let end = stacks.end(holding: pointers[index])
+            let start = pointers[index] & ~(Self.size &- 1)
+            ends[index] = min(end, start &+ Self.stackLimit)
             var found: UInt64?
             eachFrame(start, ends[index]) { place, stack in
                 if windows.holdInside(place) { found = place }
-                for other in 0..<known where stack >= stacks[other] && stack < ends[other] { return }
-                if known < 16 && stack != 0 {
-                    stacks[known] = stack
+                for other in 0..<known where stack >= pointers[other] && stack < ends[other] { return }
+                if known < 16 {
+                    pointers[known] = stack
                     known += 1
                 }
             }
@@ -84,8 +84,9 @@ struct StackScan {
         let flags = nopal_load_word(place &- Frame.flags)
         let status = nopal_load_word(place &+ Self.size)
         let stack = nopal_load_word(place &- Frame.stack)
-        return (flags == 0 || flags == Frame.plain) && nopal_load_word(place &- Frame.link) == 0
-            && status & Frame.modeMask == Frame.userMode && status >> 32 == 0 && stack != 0
+        // Of those the kernel does not write the link.
+        let isMarked = flags == Frame.plain || flags == 0 && nopal_load_word(place &- Frame.link) == 0
+        return isMarked && status & Frame.modeMask == Frame.userMode && status >> 32 == 0 && stack != 0
             && stack % Self.size == 0 && nopal_load_word(place) > 4096
     }
 }

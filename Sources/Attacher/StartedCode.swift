@@ -4,10 +4,10 @@ import AttacherShims
 /// The memory of the code that loads the agent: made in the process by one of its threads.
 ///
 /// ```
-/// 0      code: the first thread, which makes a thread of the C library; what that one runs; addresses of functions
-/// 4096   HelperRequest and AttachRequest
-/// 20480  stack of the first thread
-/// 53248  its thread-local storage, zero; the thread pointer is 8192 from its start
+/// 0       code: the first thread, which makes a thread of the C library; what that one runs; addresses of functions
+/// 65536   HelperRequest and AttachRequest; pages have at most 64 KiB
+/// 81920   stack of the first thread
+/// 114688  its thread-local storage, zero; the thread pointer is 8192 from its start
 /// ```
 /// Why a thread of its own: decision 0012.
 struct StartedCode {
@@ -19,9 +19,9 @@ struct StartedCode {
 
     private enum Offset {
         static let addresses: UInt64 = 3072
-        static let request: UInt64 = 4096
-        static let stackEnd: UInt64 = 53248
-        static let threadPointer: UInt64 = 53248 + 8192
+        static let request: UInt64 = 65536
+        static let stackEnd: UInt64 = 114688
+        static let threadPointer: UInt64 = 114688 + 8192
     }
 
     private static let functions: InlineArray<6, StaticString> = [
@@ -34,11 +34,15 @@ struct StartedCode {
     init(_ process: ProcessFile, _ memory: TargetMemory, _ arguments: AttachArguments) throws(Complaint) {
         self.memory = memory
         maps = TargetMaps(file: process)
+        guard TargetModule.function("gnu_get_libc_version", maps, memory) != nil else {
+            throw Complaint(
+                "its C library is not glibc, or it is a static program: start it with NOPAL_PLAN and LD_PRELOAD")
+        }
         var addresses = InlineArray<6, UInt64>(repeating: 0)
         for index in 0..<6 {
             guard let address = TargetModule.function(Self.functions[index], maps, memory) else {
                 throw Complaint(
-                    "it has no function to load a library with: a static program, or without glibc; start it with NOPAL_PLAN and LD_PRELOAD"
+                    "it can't load libraries: an older glibc, without libdl or libpthread; start it with NOPAL_PLAN and LD_PRELOAD"
                 )
             }
             addresses[index] = address
@@ -47,24 +51,27 @@ struct StartedCode {
             throw Complaint("no system call instruction was found in its C library")
         }
         byteCount = (Offset.threadPointer &+ Self.threadByteCount(maps, memory) &+ 4095) & ~4095
+        // Whoever ends this command meanwhile would leave a thread of the process in the middle of a foreign call.
+        let mask = System.blockSignals()
+        defer { System.restoreSignals(mask) }
         var threads = try StoppedThreads(process)
-        let calls = RemoteCalls(try threads.stopOne())
+        var calls = RemoteCalls(try threads.stopOne(), of: process)
         threads.forget()
         defer { calls.end() }
-        base = try Self.map(calls, byteCount, instruction)
+        base = try Self.map(&calls, byteCount, instruction)
         do throws(Complaint) {
             try fill(addresses, arguments)
-            try clone(calls)
+            try clone(&calls)
         } catch {
             _ = calls.make(CallNumber.unmap, [base, byteCount, 0, 0, 0, 0], at: instruction)
             throw error
         }
     }
 
-    /// In `syscall` of the C library; bit 0 set in Thumb code.
+    /// In a function of the C library in which no thread waits; bit 0 set in Thumb code.
     private static func systemCallInstruction(_ maps: TargetMaps, _ memory: TargetMemory) -> UInt64? {
-        guard let function = TargetModule.function("syscall", maps, memory) else { return nil }
-        let range: UInt64 = 128
+        guard let function = TargetModule.function("getpid", maps, memory) else { return nil }
+        let range: UInt64 = 64
         #if arch(arm64)
             let instruction: UInt64 = 0xd400_0001
             for at in stride(from: function, to: function &+ range, by: 4) where memory.half(at) == instruction {
@@ -103,7 +110,7 @@ struct StartedCode {
     }
 
     private static func map(
-        _ calls: RemoteCalls, _ byteCount: UInt64, _ instruction: UInt64
+        _ calls: inout RemoteCalls, _ byteCount: UInt64, _ instruction: UInt64
     ) throws(Complaint) -> UInt64 {
         let readWrite = UInt64(System.protectRead | System.protectWrite)
         let readExecute = UInt64(System.protectRead | System.protectExecute)
@@ -112,7 +119,7 @@ struct StartedCode {
         let base = try checked(
             calls.make(CallNumber.map, [0, byteCount, readWrite, privateAnonymous, none, 0], at: instruction),
             "it has no memory for the starting code: error ")
-        let result = calls.make(CallNumber.protect, [base, 4096, readExecute, 0, 0, 0], at: instruction)
+        let result = calls.make(CallNumber.protect, [base, Offset.request, readExecute, 0, 0, 0], at: instruction)
         if let result, result < 0 {
             _ = calls.make(CallNumber.unmap, [base, byteCount, 0, 0, 0, 0], at: instruction)
         }
@@ -144,7 +151,7 @@ struct StartedCode {
 
     private func set(_ offset: UInt64, _ value: UInt64) -> Bool { memory.set(base &+ offset, value) }
 
-    private func clone(_ calls: RemoteCalls) throws(Complaint) {
+    private func clone(_ calls: inout RemoteCalls) throws(Complaint) {
         // CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, CHILD_CLEARTID
         let flags: UInt64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x80000 | 0x200000
         let firstThread = request &+ UInt64(HelperRequest.firstThread)

@@ -6,18 +6,24 @@ struct StoppedThread {
     var registers = Registers()
     /// A signal that it was about to get: it gets it when it goes on.
     var signal: UInt64 = 0
+    /// The call that the stop has ended, or that it waits in.
+    var call = WaitingCall()
 }
 
 /// Stops threads of the process and lets them go on, as if nothing had been.
 struct StoppedThreads {
     private static let capacity: UInt64 = 65536
+    /// Made once; attempts follow each other.
+    nonisolated(unsafe) private static var memory: UInt64 = 0
     private let process: ProcessFile
     private let table: UnsafeMutablePointer<StoppedThread>
     private(set) var count = 0
 
     init(_ process: ProcessFile) throws(Complaint) {
-        let at = System.allocate(Self.capacity &* UInt64(MemoryLayout<StoppedThread>.stride))
-        guard let table = UnsafeMutablePointer<StoppedThread>(bitPattern: UInt(truncatingIfNeeded: at)) else {
+        if Self.memory == 0 {
+            Self.memory = System.allocate(Self.capacity &* UInt64(MemoryLayout<StoppedThread>.stride))
+        }
+        guard let table = UnsafeMutablePointer<StoppedThread>(bitPattern: UInt(truncatingIfNeeded: Self.memory)) else {
             throw Complaint("there is no memory for its threads")
         }
         self.process = process
@@ -33,66 +39,82 @@ struct StoppedThreads {
 
     /// Stops all threads but one, those too that they start meanwhile.
     mutating func stopAll(but excluded: UInt64) throws(Complaint) {
-        while true {
-            let before = count
+        var isComplete = false
+        while !isComplete {
+            // Whatever was not known in this turn may have started another thread.
+            isComplete = true
             var problem: Complaint?
             var stopped = self
             process.eachThread { thread in
                 if thread == excluded || problem != nil || stopped.isStopped(thread) { return }
-                do throws(Complaint) { try stopped.stop(thread) } catch { problem = error }
+                do throws(Complaint) {
+                    let isThere = try stopped.stop(thread)
+                    // The first thread stays in the list after its end.
+                    if isThere || thread != stopped.process.process { isComplete = false }
+                } catch {
+                    problem = error
+                }
             }
             self = stopped
             if let problem {
                 release()
                 throw problem
             }
-            if count == before { return }
         }
     }
 
-    /// Stops the first thread that can make system calls for us now.
+    /// Stops a thread that can make system calls for us now; rather one that waits.
     mutating func stopOne() throws(Complaint) -> StoppedThread {
-        var found: StoppedThread?
-        var problem = Complaint("none of its threads could be stopped")
-        var stopped = self
-        process.eachThread { thread in
-            if found != nil { return }
-            do throws(Complaint) { try stopped.stop(thread) } catch {
-                problem = error
-                return
+        let order: InlineArray<3, WaitingCall.Kind> = [.withoutLimit, .withLimit, .none]
+        for turn in order.indices {
+            let wanted = order[turn]
+            var found: StoppedThread?
+            var problem: Complaint?
+            var stopped = self
+            process.eachThread { thread in
+                if found != nil || problem != nil { return }
+                if wanted != .none && WaitingCall(process.text(thread, "/syscall")).kind != wanted { return }
+                do throws(Complaint) { _ = try stopped.stop(thread) } catch {
+                    problem = error
+                    return
+                }
+                guard stopped.count == 1 else { return }
+                if stopped[0].signal == 0 && (wanted == .none || stopped[0].call.kind == wanted) {
+                    found = stopped[0]
+                } else {
+                    stopped.release()
+                }
             }
-            guard stopped.count == 1 else { return }
-            if stopped[0].signal == 0 { found = stopped[0] } else { stopped.release() }
+            self = stopped
+            if let problem { throw problem }
+            if let found { return found }
         }
-        self = stopped
-        guard let found else { throw problem }
-        return found
+        throw Complaint("none of its threads could be stopped")
     }
 
-    private mutating func stop(_ thread: UInt64) throws(Complaint) {
-        let noSuchProcess = System.noSuchProcess
+    /// False when the thread is not there any more.
+    private mutating func stop(_ thread: UInt64) throws(Complaint) -> Bool {
         let notPermitted: Int64 = -1
-        let waiting = WaitingCall(process.text(thread, "/syscall"))
         let done = Tracing.seize(thread)
-        if done == noSuchProcess { return }
+        if done == System.noSuchProcess { return false }
         if done == notPermitted {
             // One that has ended, and whose end nobody has seen yet, may not be traced either.
-            if isDead(thread) { return }
+            if TargetStatus(process, thread: thread).isOver { return false }
             throw Complaint(
-                "it may not be traced: another tracer is there, it is not yours, or /proc/sys/kernel/yama/ptrace_scope forbids it"
-            )
+                "it may not be traced: another tracer is there, it is not yours, or ptrace_scope of yama forbids it")
         }
         guard done >= 0 else { throw Complaint("its thread can't be traced: error ", number: UInt64(0 &- done)) }
+        var stopped = StoppedThread()
+        stopped.number = thread
+        stopped.call = WaitingCall(process, thread)
         Tracing.interrupt(thread)
         let patienceNanos: UInt64 = 2_000_000_000
         guard let stop = Tracing.wait(thread, nanos: patienceNanos) else {
-            if isDead(thread) { return }
+            if TargetStatus(process, thread: thread).isOver { return false }
             throw Complaint("its thread ", number: thread, " did not stop within two seconds")
         }
-        var stopped = StoppedThread()
-        stopped.number = thread
         switch stop {
-        case .gone: return
+        case .gone: return false
         case .job:
             Tracing.detach(thread)
             throw Complaint("it is stopped by job control: let it go on first (kill -CONT)")
@@ -101,34 +123,43 @@ struct StoppedThreads {
         }
         guard let registers = Tracing.registers(thread), UInt64(count) < Self.capacity else {
             Tracing.detach(thread, signal: stopped.signal)
-            return
+            return false
         }
         stopped.registers = registers
-        if stopped.signal == 0 && !hasSignal(thread) && waiting.makeAgain(&stopped.registers) {
-            _ = Tracing.setRegisters(thread, stopped.registers)
-        }
+        stopped.call.compare(registers)
         table[count] = stopped
         count += 1
-    }
-
-    private func isDead(_ thread: UInt64) -> Bool { TargetStatus(process, thread: thread).isOver }
-
-    /// A signal waits for the thread that does something: its call was interrupted by that.
-    private func hasSignal(_ thread: UInt64) -> Bool {
-        let text = process.text(thread, "/status")
-        // SIGCHLD, SIGCONT, SIGURG and SIGWINCH are ignored unless they are handled.
-        let ignoredByDefault: UInt64 = 1 << 16 | 1 << 17 | 1 << 22 | 1 << 27
-        let pending = (text.mask("SigPnd:") ?? 0) | (text.mask("ShdPnd:") ?? 0)
-        let ignored = (text.mask("SigIgn:") ?? 0) | ignoredByDefault & ~(text.mask("SigCgt:") ?? 0)
-        return pending & ~(text.mask("SigBlk:") ?? 0) & ~ignored != 0
+        return true
     }
 
     /// Lets all go on.
     mutating func release() {
-        for index in 0..<count { Tracing.detach(table[index].number, signal: table[index].signal) }
+        for index in 0..<count {
+            var thread = table[index]
+            if thread.makeCallAgain(process) { _ = Tracing.setRegisters(thread.number, thread.registers) }
+            Tracing.detach(thread.number, signal: thread.signal)
+        }
         count = 0
     }
 
-    /// They are gone, or let go by somebody else.
+    /// They are let go by somebody else.
     mutating func forget() { count = 0 }
+}
+
+extension StoppedThread {
+    /// When it goes on: has it make its call again that only the stop has ended; true when its registers have changed.
+    mutating func makeCallAgain(_ process: ProcessFile) -> Bool {
+        !hasSignal(process) && call.makeAgain(&registers)
+    }
+
+    /// It gets a signal that does something, or one waits for it: its call is interrupted by that.
+    private func hasSignal(_ process: ProcessFile) -> Bool {
+        let text = process.text(number, "/status")
+        // SIGCHLD, SIGCONT, SIGURG and SIGWINCH are ignored unless they are handled.
+        let ignoredByDefault: UInt64 = 1 << 16 | 1 << 17 | 1 << 22 | 1 << 27
+        let pending = (text.mask("SigPnd:") ?? 0) | (text.mask("ShdPnd:") ?? 0)
+        let ignored = (text.mask("SigIgn:") ?? 0) | ignoredByDefault & ~(text.mask("SigCgt:") ?? 0)
+        let own: UInt64 = signal == 0 || signal > 64 ? 0 : 1 << (signal &- 1)
+        return (pending & ~(text.mask("SigBlk:") ?? 0) | own) & ~ignored != 0
+    }
 }

@@ -15,6 +15,13 @@ struct TargetMapping {
         pathByteCount == name.utf8CodeUnitCount && ends(with: name)
     }
 
+    func begins(with name: StaticString) -> Bool {
+        let count = name.utf8CodeUnitCount
+        if count > pathByteCount { return false }
+        for index in 0..<count where path[index] != name.utf8Start[index] { return false }
+        return true
+    }
+
     func ends(with name: StaticString) -> Bool {
         let count = name.utf8CodeUnitCount
         if count > pathByteCount { return false }
@@ -57,17 +64,6 @@ struct TargetMaps {
                 line = LineReader()
             }
         }
-    }
-
-    /// The mapping that holds an address: its bounds; 0 and 0 when none does.
-    func bounds(holding address: UInt64) -> (low: UInt64, high: UInt64) {
-        var found: (UInt64, UInt64) = (0, 0)
-        each { mapping in
-            if address < mapping.low { return false }
-            if address < mapping.high && mapping.isReadable { found = (mapping.low, mapping.high) }
-            return true
-        }
-        return found
     }
 
     /// The end of the main thread's stack.

@@ -33,7 +33,10 @@ struct TargetModule {
     /// Every module, until `body` returns false.
     static func each(_ maps: TargetMaps, _ memory: TargetMemory, _ body: (TargetModule) -> Bool) {
         maps.each { mapping in
-            guard mapping.offset == 0, mapping.isReadable, let module = TargetModule(memory, start: mapping.low) else {
+            // Not the memory of devices: reading may be heard there.
+            guard mapping.offset == 0, mapping.isReadable, mapping.begins(with: "/"), !mapping.begins(with: "/dev/"),
+                let module = TargetModule(memory, start: mapping.low)
+            else {
                 return true
             }
             return body(module)

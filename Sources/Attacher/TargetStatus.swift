@@ -7,6 +7,8 @@ struct TargetStatus {
     /// It has ended; its number may still be there.
     let isOver: Bool
     let isStopped: Bool
+    /// It has other numbers for processes.
+    let isElsewhere: Bool
     /// Some of its system calls are refused, or kill it.
     let isFiltered: Bool
 
@@ -21,6 +23,7 @@ struct TargetStatus {
         tracer = text.number("TracerPid:\t") ?? 0
         isOver = state == zombie || state == dead
         isStopped = state == stopped
+        isElsewhere = text.hasSecond("NSpid:\t")
         isFiltered = (text.number("Seccomp:\t") ?? 0) != 0
     }
 }

@@ -39,6 +39,26 @@ enum Tracing {
         return registers.withVector { call(Request.setRegisters, thread, generalRegisters, $0) } >= 0
     }
 
+    #if arch(arm64)
+        private static let vectorRegisters: Int64 = 0x405
+
+        /// Stores the thread's SVE registers; returns how many bytes they take, 0 where there are none.
+        static func vectors(_ thread: UInt64, _ memory: UInt64, _ byteCount: UInt64) -> UInt64 {
+            var vector = (base: memory, byteCount: byteCount)
+            let done = withUnsafeMutablePointer(to: &vector) {
+                call(Request.registers, thread, vectorRegisters, System.address($0))
+            }
+            return done < 0 ? 0 : vector.byteCount
+        }
+
+        static func setVectors(_ thread: UInt64, _ memory: UInt64, _ byteCount: UInt64) {
+            var vector = (base: memory, byteCount: byteCount)
+            _ = withUnsafeMutablePointer(to: &vector) {
+                call(Request.setRegisters, thread, vectorRegisters, System.address($0))
+            }
+        }
+    #endif
+
     static func signalMask(_ thread: UInt64) -> UInt64 {
         var mask: UInt64 = 0
         _ = withUnsafeMutablePointer(to: &mask) { call(Request.signalMask, thread, 8, System.address($0)) }

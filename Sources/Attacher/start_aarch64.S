@@ -14,8 +14,8 @@ _start:
         svc     #0
         brk     #1
 
-// Offsets in HelperRequest, which lies 4096 bytes from the code's start; what lies behind the code in its page.
-        .set    REQUEST, 4096
+// Offsets in HelperRequest, which lies 65536 bytes from the code's start; what lies behind the code in its page.
+        .set    REQUEST, 65536
         .set    AGENT_PATH, 128
         .set    CREATE_RESULT, 40
         .set    OPEN_RESULT, 48
@@ -82,18 +82,27 @@ worker: stp     x29, x30, [sp, #-32]!
         ldp     x29, x30, [sp], #32
         br      x16
 
-        // The text of dlerror is the thread's own: it waits until it was read.
+        // The text of dlerror is the thread's own: it waits until it was read, half a minute at most.
 failed: ldr     x16, [x19, #ERROR]
         blr     x16
         str     x0, [x20, #OPEN_ERROR]
         mov     x9, #3
         add     x10, x20, #PROGRESS
         stlr    x9, [x10]
-1:      mov     x8, #124
+        mov     x19, #3000
+        movz    x9, #0x9680
+        movk    x9, #0x98, lsl #16
+        stp     xzr, x9, [sp, #-16]!
+1:      mov     x0, sp
+        mov     x1, #0
+        mov     x8, #101
         svc     #0
         ldar    x9, [x10]
         cmp     x9, #4
+        b.eq    2f
+        subs    x19, x19, #1
         b.ne    1b
+2:      add     sp, sp, #16
         ldp     x19, x20, [sp, #16]
         ldp     x29, x30, [sp], #32
         ret

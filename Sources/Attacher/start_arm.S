@@ -18,8 +18,8 @@ _start:
         svc     #0
         udf     #0
 
-// Offsets in HelperRequest, which lies 4096 bytes from the code's start; what lies behind the code in its page.
-        .set    REQUEST, 4096
+// Offsets in HelperRequest, which lies 65536 bytes from the code's start; what lies behind the code in its page.
+        .set    REQUEST, 65536
         .set    AGENT_PATH, 128
         .set    CREATE_RESULT, 40
         .set    OPEN_RESULT, 48
@@ -87,18 +87,28 @@ worker: push    {r4, r5, r7, lr}
         pop     {r4, r5, r7, lr}
         bx      ip
 
-        // The text of dlerror is the thread's own: it waits until it was read.
+        // The text of dlerror is the thread's own: it waits until it was read, half a minute at most.
 failed: ldr     ip, [r4, #ERROR]
         blx     ip
         str     r0, [r5, #OPEN_ERROR]
         mov     r0, #3
         dmb     ish
         str     r0, [r5, #PROGRESS]
-1:      mov     r7, #158
+        movw    r4, #3000
+        movw    r1, #0x9680
+        movt    r1, #0x98
+        mov     r0, #0
+        push    {r0, r1}
+1:      mov     r0, sp
+        mov     r1, #0
+        mov     r7, #162
         svc     #0
         ldr     r0, [r5, #PROGRESS]
         cmp     r0, #4
+        beq     2f
+        subs    r4, r4, #1
         bne     1b
+2:      add     sp, sp, #8
         pop     {r4, r5, r7, pc}
 
         .balign 4

@@ -9,11 +9,11 @@ import TraceFormat
 
     /// It lies behind `HelperRequest`, and ends before the stack of the first thread (see `StartedCode`).
     @Test func itHasRoom() {
-        let stackStart = 20480
+        let (requestStart, stackStart) = (65536, 81920)
         #expect(HelperRequest.byteCount % 8 == 0)
         #expect(AttachRequest.attacher >= HelperRequest.byteCount)
         #expect(AttachRequest.entryCount + 8 <= AttachRequest.plan)
-        #expect(4096 + AttachRequest.byteCount <= stackStart)
+        #expect(requestStart + AttachRequest.byteCount <= stackStart)
     }
 
     /// Steps, and modes, are told apart.

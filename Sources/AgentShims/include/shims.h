@@ -103,6 +103,9 @@ uint64_t nopal_unwinder_function(uint32_t number);
 /// Starts a thread of the C library that runs `body(argument)`; 0 when it runs.
 int32_t nopal_start_thread(void *(*body)(void *), void *argument);
 
+/// The kernel's.
+uint64_t nopal_page_byte_count(void);
+
 int64_t nopal_system_call(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f);
 
 #include "processor_x86_64.h"

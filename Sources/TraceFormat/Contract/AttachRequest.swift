@@ -51,6 +51,10 @@ public enum AttachRequest {
         case noUnwinder
         case noEventsFile
         case noMemory
+        /// 32-bit Arm: no system calls with times of 64 bits.
+        case oldKernel
+        /// Stubs can't reach the thread state.
+        case farState
         case givenUp
     }
 
