@@ -40,17 +40,18 @@ struct StoppedThreads {
     /// Stops all threads but one, those too that they start meanwhile.
     mutating func stopAll(but excluded: UInt64) throws(Complaint) {
         var isComplete = false
+        // Threads that were in the list, and had ended; those that stay there for somebody else start no other.
+        var goneBefore: UInt64 = 0
         while !isComplete {
             // Whatever was not known in this turn may have started another thread.
-            isComplete = true
+            let before = count
+            var gone: UInt64 = 0
             var problem: Complaint?
             var stopped = self
             process.eachThread { thread in
                 if thread == excluded || problem != nil || stopped.isStopped(thread) { return }
                 do throws(Complaint) {
-                    let isThere = try stopped.stop(thread)
-                    // The first thread stays in the list after its end.
-                    if isThere || thread != stopped.process.process { isComplete = false }
+                    if try !stopped.stop(thread) { gone = gone &* 31 &+ thread }
                 } catch {
                     problem = error
                 }
@@ -60,6 +61,8 @@ struct StoppedThreads {
                 release()
                 throw problem
             }
+            isComplete = count == before && gone == goneBefore
+            goneBefore = gone
         }
     }
 

@@ -56,7 +56,11 @@ package final class StoppedProcess {
         for thread in ThreadStatus.tasks(process) where !known.contains(thread) && isWanted(thread) {
             let done = nopal_ptrace_seize(thread)
             if done < 0 {
-                if done == -ESRCH || ThreadStatus.isDead(process, thread) { continue }
+                if done == -ESRCH || ThreadStatus.isDead(process, thread) {
+                    // Before its end it may have made another, which nobody would look for.
+                    if known.insert(thread).inserted { foundNew = true }
+                    continue
+                }
                 throw LiveError.access(process, errno: -done)
             }
             known.insert(thread)
