@@ -58,8 +58,14 @@ int32_t nopal_start_thread(void *(*body)(void *), void *argument) {
 #if defined(__aarch64__)
 extern unsigned long getauxval(unsigned long) __attribute__((weak));
 uint64_t nopal_page_byte_count(void) {
-    uint64_t found = getauxval ? getauxval(6) : 0;
-    return found ? found : 4096;
+    static uint64_t known;
+    uint64_t found = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (found) return found;
+    // Asked once, before anything is changed: later, libc's code may just not be executable.
+    found = getauxval ? getauxval(6) : 0;
+    if (!found) found = 4096;
+    __atomic_store_n(&known, found, __ATOMIC_RELAXED);
+    return found;
 }
 #else
 uint64_t nopal_page_byte_count(void) { return 4096; }
