@@ -1,18 +1,7 @@
 // What compilers call for numbers of 64 bits. Source: Run-time ABI for the Arm Architecture, 4.2 and 4.3.
 
 #if defined(__arm__)
-
-        .syntax unified
-        .arm
-        .text
-        .balign 4
-
-        .macro  FUNCTION name
-        .globl  \name
-        .hidden \name
-        .type   \name, %function
-\name:
-        .endm
+#include "function_arm.h"
 
 // Division. In: r0 and r1, r2 and r3. Out: quotient, then remainder.
         FUNCTION __aeabi_uldivmod

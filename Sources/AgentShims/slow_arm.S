@@ -2,18 +2,7 @@
 // r0...r3, ip and lr itself. The agent is built without vector registers.
 
 #if defined(__arm__)
-
-        .syntax unified
-        .arm
-        .text
-        .balign 4
-
-        .macro  FUNCTION name
-        .globl  \name
-        .hidden \name
-        .type   \name, %function
-\name:
-        .endm
+#include "function_arm.h"
 
 // An unusual entry. In: r0 = upper half of the entry's word, r1 = the slot, r2 = return address of the traced call.
 // Out: r0 = 0 to record and push as usual, 1 when everything is done: go to the body.

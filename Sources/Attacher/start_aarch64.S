@@ -1,6 +1,7 @@
 // The attacher's entry, and the code that it puts into a program, AArch64; see HelperCode of Control for its plan.
 
 #if defined(__aarch64__)
+#include "include/started_code.h"
 
         .text
         .globl  _start
@@ -13,22 +14,6 @@ _start:
         mov     x8, #94
         svc     #0
         brk     #1
-
-// Offsets in HelperRequest, which lies 65536 bytes from the code's start; what lies behind the code in its page.
-        .set    REQUEST, 65536
-        .set    AGENT_PATH, 128
-        .set    CREATE_RESULT, 40
-        .set    OPEN_RESULT, 48
-        .set    OPEN_ERROR, 56
-        .set    PROGRESS, 64
-        .set    THREAD, 72
-        .set    FUNCTION, 80
-        .set    CREATE, 3072
-        .set    SELF, 3080
-        .set    DETACH, 3088
-        .set    OPEN, 3096
-        .set    FIND, 3104
-        .set    ERROR, 3112
 
         .section .rodata
         .balign 16

@@ -1,6 +1,7 @@
 // The attacher's entry, and the code that it puts into a program, A32; see HelperCode of Control for its plan.
 
 #if defined(__arm__)
+#include "include/started_code.h"
 
         .syntax unified
         .arm
@@ -17,22 +18,6 @@ _start:
         mov     r7, #248
         svc     #0
         udf     #0
-
-// Offsets in HelperRequest, which lies 65536 bytes from the code's start; what lies behind the code in its page.
-        .set    REQUEST, 65536
-        .set    AGENT_PATH, 128
-        .set    CREATE_RESULT, 40
-        .set    OPEN_RESULT, 48
-        .set    OPEN_ERROR, 56
-        .set    PROGRESS, 64
-        .set    THREAD, 72
-        .set    FUNCTION, 80
-        .set    CREATE, 3072
-        .set    SELF, 3080
-        .set    DETACH, 3088
-        .set    OPEN, 3096
-        .set    FIND, 3104
-        .set    ERROR, 3112
 
         .section .rodata
         .balign 16
