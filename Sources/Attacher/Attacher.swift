@@ -68,24 +68,24 @@ struct Attacher {
         var windows: Windows?
         while try step(request, after: AttachRequest.Step.prepared) == AttachRequest.Step.prepared {
             attempt += 1
-            if windows == nil {
-                windows = try Windows(
-                    memory, entries: value(request, AttachRequest.entries),
-                    entryCount: value(request, AttachRequest.entryCount))
-            }
-            guard let known = windows else { return }
-            obstacle = try stopAndArm(request, known, isLast: attempt == Self.attempts)
+            let sites: Windows
+            if let windows { sites = windows } else { sites = try readWindows(request) }
+            windows = sites
+            obstacle = try stopAndArm(request, sites, isLast: attempt == Self.attempts)
         }
         let outcome = value(request, AttachRequest.outcome)
         set(request, AttachRequest.step, AttachRequest.Step.read)
         try report(AttachRequest.Outcome(rawValue: outcome) ?? .givenUp, obstacle)
     }
 
+    private func readWindows(_ request: UInt64) throws(Complaint) -> Windows {
+        try Windows(
+            memory, entries: value(request, AttachRequest.entries), entryCount: value(request, AttachRequest.entryCount)
+        )
+    }
+
     /// What can be told before anything is touched.
     private func check() throws(Complaint) {
-        guard CString.length(arguments.agent) < UInt64(4096), CString.length(arguments.plan) < 4096 else {
-            throw Complaint("a path is too long")
-        }
         if arguments.process == UInt64(System.processID()) { throw Complaint("it is this command") }
         try checkStatus(TargetStatus(process))
         try checkFile(arguments.plan, "the plan can't be read: ")

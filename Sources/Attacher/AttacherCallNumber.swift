@@ -5,12 +5,10 @@ enum AttacherCallNumber {
         static let directoryEntries: Int64 = 61
         static let trace: Int64 = 117
         static let wait: Int64 = 260
-        static let connect: UInt64 = 203
     #else
         static let workingDirectory: Int64 = 183
         static let directoryEntries: Int64 = 217
         static let trace: Int64 = 26
         static let wait: Int64 = 114
-        static let connect: UInt64 = 283
     #endif
 }

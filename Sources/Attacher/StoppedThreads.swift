@@ -152,7 +152,7 @@ struct StoppedThreads {
 extension StoppedThread {
     /// When it goes on: has it make its call again that only the stop has ended; true when its registers have changed.
     mutating func makeCallAgain(_ process: ProcessFile) -> Bool {
-        !hasSignal(process) && call.makeAgain(&registers)
+        call.isEnded && !hasSignal(process) && call.makeAgain(&registers)
     }
 
     /// It gets a signal that does something, or one waits for it: its call is interrupted by that.

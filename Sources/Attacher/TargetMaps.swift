@@ -6,7 +6,6 @@ struct TargetMapping {
     var high: UInt64 = 0
     var offset: UInt64 = 0
     var isReadable = false
-    var isExecutable = false
     /// Its path or name, with an end mark.
     var path = InlineArray<1024, UInt8>(repeating: 0)
     fileprivate(set) var pathByteCount = 0
@@ -75,15 +74,6 @@ struct TargetMaps {
         }
         return high
     }
-
-    func contains(_ text: StaticString) -> Bool {
-        var isThere = false
-        each { mapping in
-            isThere = mapping.contains(text)
-            return !isThere
-        }
-        return isThere
-    }
 }
 
 /// Reads `low-high rwxp offset device inode   path`, a byte at a time.
@@ -112,7 +102,6 @@ private struct LineReader {
             next()
         } else if field == 2 {
             if byte == 114 { mapping.isReadable = true }
-            if byte == 120 { mapping.isExecutable = true }
         } else {
             let digit = byte >= 97 ? byte &- 87 : byte &- 48
             value = value << 4 | UInt64(digit & 15)

@@ -19,6 +19,7 @@ struct TargetMemory {
     /// A number of the machine's word size.
     func word(_ address: UInt64) -> UInt64? { number(address, UInt64(Word.byteCount)) }
 
+    /// A number of 32 bits.
     func half(_ address: UInt64) -> UInt64? { number(address, 4) }
 
     private func number(_ address: UInt64, _ byteCount: UInt64) -> UInt64? {

@@ -5,7 +5,7 @@ struct TracedReport {
     private var path = Sentence()
     private var isFound = false
 
-    init(_ maps: TargetMaps) throws(Complaint) {
+    init(_ maps: TargetMaps) {
         var path = Sentence()
         var isFound = false
         maps.each { mapping in
@@ -23,6 +23,7 @@ struct TracedReport {
         if !isFound { throw Complaint("it is traced, but its file of events was not found among its mappings") }
         var path = self.path
         let descriptor = path.withAddress { System.open($0, flags: 0) }
+        if descriptor < 0 { return sayElsewhere(process) }
         defer { System.close(descriptor) }
         func count(_ field: Int) -> UInt64 {
             var value: UInt64 = 0
@@ -42,6 +43,17 @@ struct TracedReport {
         say(count(Events.refused), " sites are not on: other bytes than those of the plan's files stand there")
         say(count(Events.roomless), " groups of sites are not on: no room for stubs in a branch's reach")
         say(count(Events.strangers), " modules are not traced: of another build than the plan's")
+    }
+
+    /// The process is in another file system namespace, so that the path leads nowhere here.
+    private func sayElsewhere(_ process: UInt64) {
+        var path = self.path
+        var line = Sentence()
+        line.add("nopal-attach: ")
+        line.add(number: process)
+        line.add(": traced; how many sites are on can't be read; events in its ")
+        path.withAddress { line.add(at: $0) }
+        line.say(1)
     }
 
     private func say(_ count: UInt64, _ text: StaticString) {

@@ -8,7 +8,8 @@ struct WaitingCall {
     /// Number, six arguments, stack pointer, place; none when the thread ran.
     private var values = InlineArray<9, UInt64>(repeating: 0)
     private(set) var kind = Kind.none
-    private var isEnded = false
+    /// The stop has ended it.
+    private(set) var isEnded = false
 
     /// Whether the time of a call begins anew when it is made again.
     enum Kind: Equatable {
@@ -18,20 +19,24 @@ struct WaitingCall {
     }
 
     #if arch(arm64)
-        private static let close: UInt64 = 57
         private static let sleeps: InlineArray<2, UInt64> = [101, 115]
         private static let futexes: InlineArray<2, UInt64> = [98, 449]
     #else
-        private static let close: UInt64 = 6
         private static let sleeps: InlineArray<4, UInt64> = [162, 168, 265, 407]
         private static let futexes: InlineArray<2, UInt64> = [240, 422]
     #endif
 
     init() {}
 
-    /// Of a thread that runs on. One that is just on its way is looked at again, but not for ever.
+    /// Of a thread that runs on. One that is just on its way is looked at again where the registers will not tell, but
+    /// not for ever: others stand still meanwhile.
     init(_ process: ProcessFile, _ thread: UInt64) {
-        for _ in 0..<8 {
+        #if arch(arm64)
+            let turns = 4
+        #else
+            let turns = 1
+        #endif
+        for _ in 0..<turns {
             self = WaitingCall(process.text(thread, "/syscall"))
             if kind != .none { return }
         }
@@ -83,7 +88,10 @@ struct WaitingCall {
 
     /// True when the thread has been made to execute again what the stop has ended.
     func makeAgain(_ registers: inout Registers) -> Bool {
-        guard isEnded, values[0] != Self.close, values[0] != AttacherCallNumber.connect else { return false }
+        // Neither is to be done twice.
+        guard isEnded, values[0] != UInt64(CallNumber.close), values[0] != UInt64(CallNumber.connect) else {
+            return false
+        }
         registers.rewind(first: values[1])
         return true
     }
